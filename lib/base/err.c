@@ -1,0 +1,66 @@
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const char *name = "portero";
+static bool silent;
+
+void err_name(const char *program)
+{
+	name = program;
+}
+
+void err_silence(bool on)
+{
+	silent = on;
+}
+
+static void say(const char *kind, const char *fmt, va_list args)
+{
+	char line[ERR_LINE];
+	size_t n;
+
+	if (silent)
+		return;
+	/* snprintf may report more than it wrote: the line is cut, its newline is not. */
+	n = (size_t)snprintf(line, sizeof line, "%s: %s: ", name, kind);
+	if (n < sizeof line)
+		n += (size_t)vsnprintf(line + n, sizeof line - n, fmt, args);
+	if (n > sizeof line - 1)
+		n = sizeof line - 1;
+	line[n++] = '\n';
+	if (write(2, line, n) == -1)
+		return; /* nobody left to tell */
+}
+
+_Noreturn void die(int code, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say("fatal", fmt, args);
+	va_end(args);
+	_exit(code);
+}
+
+_Noreturn void die_usage(const char *usage)
+{
+	size_t n = 0;
+
+	while (usage[n] != '\0')
+		n++;
+	if (!silent && write(2, usage, n) == -1)
+		_exit(EXIT_TEMPORARY);
+	_exit(EXIT_PERMANENT);
+}
+
+void warn(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say("warning", fmt, args);
+	va_end(args);
+}
