@@ -52,6 +52,9 @@ MULTIARCH   := $(shell gcc -print-multiarch 2>/dev/null)
 LEAN_CFLAGS = $(if $(SANITIZE),,-fno-pie) $(if $(MUSL),-U_FORTIFY_SOURCE -idirafter /usr/include -idirafter /usr/include/$(MULTIARCH))
 LEAN_LDFLAGS = $(if $(SANITIZE),,-static -no-pie)
 
+# One short line a file; make V=1 shows the commands.
+say         = $(if $(V),,@printf '  %-5s %s\n' $(1) $@;)
+
 # ---- the rooms ------------------------------------------------------------------------------------------
 
 HOSTED      := $(wildcard tcpserver/tcpserver.c tcprules/tcprules.c tcprules/tcprulescheck.c)
@@ -72,26 +75,26 @@ $B/host/portero.a: $(ROOMS:%.c=$B/host/%.o)
 $B/lean/portero.a: $(ROOMS:%.c=$B/lean/%.o)
 $B/%/portero.a:
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR) ar rcs $@ $^
 
 $B/host/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c -o $@ $<
+	$(call say,CC) $(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c -o $@ $<
 
 $B/lean/%.o: %.c
 	@mkdir -p $(@D)
-	$(LEAN_CC) $(ALL_CFLAGS) $(LEAN_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,LEAN) $(LEAN_CC) $(ALL_CFLAGS) $(LEAN_CFLAGS) -MMD -MP -c -o $@ $<
 
 define host_program
 $(BIN)/$(notdir $(1:.c=)): $B/host/$(1:.c=.o) $B/host/portero.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(SAN) -pie -Wl,-z,relro,-z,now $$(LDFLAGS) -o $$@ $$^ $$(HOST_LIBS)
+	$$(call say,LINK) $$(CC) $$(SAN) -pie -Wl,-z,relro,-z,now $$(LDFLAGS) -o $$@ $$^ $$(HOST_LIBS)
 endef
 
 define lean_program
 $(BIN)/$(notdir $(1:.c=)): $B/lean/$(1:.c=.o) $B/lean/portero.a
 	@mkdir -p $$(@D)
-	$$(LEAN_CC) $$(SAN) $$(LEAN_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LEAN_LIBS)
+	$$(call say,LINK) $$(LEAN_CC) $$(SAN) $$(LEAN_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LEAN_LIBS)
 endef
 
 $(foreach p,$(HOSTED),$(eval $(call host_program,$p)))
@@ -103,13 +106,13 @@ $(BIN)/qmail-smtpd: $(BIN)/smtpd
 # Profiles of system calls become filters while we build: see lib/base/sandbox_gen.c.
 $B/gen/sandbox_filters.h: lib/base/sandbox_gen.c
 	@mkdir -p $(@D)
-	$(CC) $(WARN) -o $B/gen/sandbox_gen $< $$($(PKG_CONFIG) --cflags --libs libseccomp)
+	$(call say,GEN) $(CC) $(WARN) -o $B/gen/sandbox_gen $< $$($(PKG_CONFIG) --cflags --libs libseccomp)
 	$B/gen/sandbox_gen > $@
 $B/host/lib/base/sandbox.o $B/lean/lib/base/sandbox.o: $B/gen/sandbox_filters.h
 
 $B/unit/%: $B/host/tests/unit/%.o $B/host/portero.a
 	@mkdir -p $(@D)
-	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+	$(call say,LINK) $(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
 clean:
 	rm -rf build demo

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char *name = "portero";
@@ -47,13 +48,25 @@ _Noreturn void die(int code, const char *fmt, ...)
 
 _Noreturn void die_usage(const char *usage)
 {
-	size_t n = 0;
-
-	while (usage[n] != '\0')
-		n++;
-	if (!silent && write(2, usage, n) == -1)
+	if (!silent && write(2, usage, strlen(usage)) == -1)
 		_exit(EXIT_TEMPORARY);
 	_exit(EXIT_PERMANENT);
+}
+
+void err_option(int argc, char **argv, const char *help)
+{
+	static const char version[] = "portero " PORTERO_VERSION "\n";
+	const char *text;
+
+	if (argc != 2)
+		return;
+	if (strcmp(argv[1], "--help") == 0)
+		text = help;
+	else if (strcmp(argv[1], "--version") == 0)
+		text = version;
+	else
+		return;
+	_exit(write(1, text, strlen(text)) == -1 ? EXIT_TEMPORARY : 0);
 }
 
 void warn(const char *fmt, ...)

@@ -16,6 +16,10 @@ void err_silence(bool silent);      /* true: die and warn print nothing (tcpserv
 /* Ends the process at once (_exit: nothing here is left to be flushed). */
 _Noreturn void die(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 _Noreturn void die_usage(const char *usage); /* prints the text as it stands, exit 100 */
+
+/* As the only argument: "--help" prints the text on descriptor 1, "--version" the version; both exit 0. */
+void err_option(int argc, char **argv, const char *help);
+
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

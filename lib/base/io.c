@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,19 +53,22 @@ enum io io_fill(struct io_reader *r)
 	return r->state;
 }
 
-enum io io_write(int fd, int timeout_ms, const void *p, size_t n)
+/* own: the descriptor does not block, so it may be offered everything at once. */
+static enum io write_all(int fd, int timeout_ms, const char *at, size_t n, bool own)
 {
-	const char *at = p;
-
 	while (n > 0) {
-		enum io ready = wait_for(fd, POLLOUT, timeout_ms);
+		enum io ready = own ? IO_OK : wait_for(fd, POLLOUT, timeout_ms);
 		ssize_t w;
 
 		if (ready != IO_OK)
 			return ready;
-		w = write(fd, at, n < WRITE_MAX ? n : WRITE_MAX);
-		if (w == -1 && errno != EINTR && errno != EAGAIN)
-			return IO_ERROR;
+		w = write(fd, at, own || n < WRITE_MAX ? n : WRITE_MAX);
+		if (w == -1 && errno == EAGAIN)
+			ready = wait_for(fd, POLLOUT, timeout_ms);
+		else if (w == -1 && errno != EINTR)
+			ready = IO_ERROR;
+		if (ready != IO_OK)
+			return ready;
 		if (w > 0) {
 			at += w;
 			n -= (size_t)w;
@@ -73,10 +77,15 @@ enum io io_write(int fd, int timeout_ms, const void *p, size_t n)
 	return IO_OK;
 }
 
+enum io io_write_own(int fd, int timeout_ms, const void *p, size_t n)
+{
+	return write_all(fd, timeout_ms, p, n, true);
+}
+
 enum io io_flush(struct io_writer *w)
 {
 	if (w->state == IO_OK && w->len > 0)
-		w->state = io_write(w->fd, w->timeout_ms, w->buf, w->len);
+		w->state = write_all(w->fd, w->timeout_ms, w->buf, w->len, false);
 	w->len = 0;
 	return w->state;
 }

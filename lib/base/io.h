@@ -37,6 +37,9 @@ enum io io_fill(struct io_reader *r);
 
 enum io io_put(struct io_writer *w, const void *p, size_t n);
 enum io io_flush(struct io_writer *w);
-enum io io_write(int fd, int timeout_ms, const void *p, size_t n); /* all of it, unbuffered */
+
+/* All of it, unbuffered, to a descriptor that is ours alone and does not block (O_NONBLOCK): as much a call
+ * as it takes. */
+enum io io_write_own(int fd, int timeout_ms, const void *p, size_t n);
 
 #endif

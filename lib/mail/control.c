@@ -1,0 +1,97 @@
+#include "mail/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/num.h"
+
+/* The whole file, NUL-terminated. */
+static enum control read_file(int dir, const char *name, char **text, size_t *n)
+{
+	struct stat st;
+	ssize_t len;
+	size_t cap;
+
+	if (fstatat(dir, name, &st, 0) == -1)
+		return errno == ENOENT ? CONTROL_MISSING : CONTROL_ERROR;
+	cap = (size_t)st.st_size + 2; /* its NUL, and a byte by which growth shows */
+	*text = malloc(cap);
+	if (*text == NULL)
+		return CONTROL_ERROR;
+	len = fs_read_all(dir, name, *text, cap);
+	if (len == -1) {
+		int saved = errno;
+
+		free(*text);
+		errno = saved;
+		return errno == ENOENT ? CONTROL_MISSING : CONTROL_ERROR;
+	}
+	*n = (size_t)len;
+	return CONTROL_READ;
+}
+
+static size_t trimmed(const char *line, size_t n)
+{
+	while (n > 0 && strchr(" \t\r\n", line[n - 1]) != NULL && line[n - 1] != '\0')
+		n--;
+	return n;
+}
+
+enum control control_line(int dir, const char *name, const char **out)
+{
+	char *text;
+	size_t n;
+	enum control got = read_file(dir, name, &text, &n);
+
+	if (got != CONTROL_READ)
+		return got;
+	text[trimmed(text, strcspn(text, "\n"))] = '\0';
+	*out = text;
+	return got;
+}
+
+enum control control_number(int dir, const char *name, unsigned long *out)
+{
+	const char *line;
+	enum control got = control_line(dir, name, &line);
+
+	if (got == CONTROL_READ && num_leading(line, strlen(line), out) == 0)
+		return CONTROL_MISSING;
+	return got;
+}
+
+enum control control_list(int dir, const char *name, struct control_list *out)
+{
+	char *text;
+	size_t n, from = 0, to = 0;
+	enum control got = read_file(dir, name, &text, &n);
+
+	if (got != CONTROL_READ)
+		return got;
+	while (from < n) {
+		const char *lf = memchr(text + from, '\n', n - from);
+		size_t line = lf != NULL ? (size_t)(lf - text) - from : n - from;
+		size_t keep = trimmed(text + from, line);
+
+		if (keep > 0 && text[from] != '#') {
+			memmove(text + to, text + from, keep);
+			to += keep;
+			text[to++] = '\0';
+		}
+		from += line + 1;
+	}
+	*out = (struct control_list){ .items = text, .bytes = to };
+	return got;
+}
+
+bool control_has(const struct control_list *list, const char *item)
+{
+	for (size_t at = 0; at < list->bytes; at += strlen(list->items + at) + 1)
+		if (strcasecmp(list->items + at, item) == 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,43 @@
+/* mail/envelope.h - who sent a message and for whom, in the form the qmail-queue protocol carries.
+ *
+ * Shape   bytes on caller's memory: 'F' sender NUL, then 'T' recipient NUL for each, then one NUL. What is
+ *         written is what travels, so nothing is converted between smtpd and the queue.
+ * Units   an address has at most ENVELOPE_ADDRESS_MAX bytes before its NUL (qmail-queue: 1002).
+ * Errors  bool: false when the memory is full, and nothing has changed.
+ * Source  qmail-queue(8), ENVELOPE FORMAT. */
+#ifndef MAIL_ENVELOPE_H
+#define MAIL_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { ENVELOPE_ADDRESS_MAX = 1002 };
+
+struct envelope {
+	char *bytes;
+	size_t len;
+	size_t cap;
+	size_t recipients;
+};
+
+void envelope_init(struct envelope *e, char *memory, size_t cap);
+bool envelope_start(struct envelope *e, const char *sender) __attribute__((warn_unused_result));
+bool envelope_add(struct envelope *e, const char *recipient) __attribute__((warn_unused_result));
+bool envelope_finish(struct envelope *e) __attribute__((warn_unused_result));
+
+enum envelope_check {
+	ENVELOPE_WHOLE,  /* up to and with the last NUL */
+	ENVELOPE_CUT,    /* right so far, but more must come */
+	ENVELOPE_BAD,    /* a letter that is neither F nor T where one must stand */
+	ENVELOPE_TOO_LONG /* an address over the limit */
+};
+
+/* Judges bytes that came from elsewhere; counts recipients; sets len to the end of a whole envelope (what
+ * follows is not read, as in qmail-queue). */
+enum envelope_check envelope_check(struct envelope *e, size_t have);
+
+/* Of a whole envelope. The recipients one after another: start with NULL, NULL ends. */
+const char *envelope_sender(const struct envelope *e);
+const char *envelope_next(const struct envelope *e, const char *recipient);
+
+#endif

@@ -1,0 +1,209 @@
+#include "smtpd/command.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "smtpd/event.h"
+
+static enum reply noop(struct session *s, struct argument a)
+{
+	(void)s;
+	(void)a;
+	return REPLY_OK;
+}
+
+static enum reply vrfy(struct session *s, struct argument a)
+{
+	(void)s;
+	(void)a;
+	return REPLY_VRFY;
+}
+
+static enum reply help(struct session *s, struct argument a)
+{
+	(void)s;
+	(void)a;
+	return REPLY_HELP;
+}
+
+static enum reply quit(struct session *s, struct argument a)
+{
+	(void)a;
+	s->over = true;
+	s->exit_code = 0;
+	return REPLY_BYE;
+}
+
+enum takes { TAKES_NOTHING, TAKES_ARGUMENT, TAKES_EITHER };
+
+static const struct command {
+	const char *verb;
+	unsigned allowed;   /* states in which it may come: RFC 5321 section 4.1.4 */
+	enum reply refused; /* … and what is said in the others */
+	enum takes takes;
+	enum reply (*run)(struct session *s, struct argument a);
+} commands[] = {
+	{ "HELO", STATE_ANY, REPLY_NONE, TAKES_ARGUMENT, greet_helo },
+	{ "EHLO", STATE_ANY, REPLY_NONE, TAKES_ARGUMENT, greet_ehlo },
+	{ "MAIL", STATE_IDLE, REPLY_MAIL_TWICE, TAKES_ARGUMENT, transaction_mail },
+	{ "RCPT", STATE_MAIL | STATE_RCPT, REPLY_MAIL_FIRST, TAKES_ARGUMENT, transaction_rcpt },
+	{ "DATA", STATE_RCPT, REPLY_MAIL_FIRST, TAKES_NOTHING, transaction_data },
+	{ "RSET", STATE_ANY, REPLY_NONE, TAKES_NOTHING, transaction_rset },
+	{ "NOOP", STATE_ANY, REPLY_NONE, TAKES_EITHER, noop },
+	{ "VRFY", STATE_ANY, REPLY_NONE, TAKES_ARGUMENT, vrfy },
+	{ "HELP", STATE_ANY, REPLY_NONE, TAKES_EITHER, help },
+	{ "QUIT", STATE_ANY, REPLY_NONE, TAKES_NOTHING, quit },
+};
+
+static const struct command *find(const char *line, size_t n)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		if (strlen(commands[i].verb) == n && strncasecmp(line, commands[i].verb, n) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static enum reply out_of_order(const struct session *s, const struct command *c)
+{
+	if (c->refused == REPLY_MAIL_FIRST && s->state == STATE_MAIL)
+		return REPLY_RCPT_FIRST;
+	return c->refused;
+}
+
+static bool has_control_byte(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((p[i] >= 0 && p[i] < ' ' && p[i] != '\t') || p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+enum reply command_run(struct session *s, const char *line, size_t n)
+{
+	const char *blank = memchr(line, ' ', n);
+	size_t verb = blank != NULL ? (size_t)(blank - line) : n;
+	const struct command *c = find(line, verb);
+	struct argument a = { line + verb, n - verb };
+
+	while (a.n > 0 && a.p[0] == ' ') {
+		a.p++;
+		a.n--;
+	}
+	while (a.n > 0 && (a.p[a.n - 1] == ' ' || a.p[a.n - 1] == '\t')) /* old clients leave some */
+		a.n--;
+	if (has_control_byte(line, n))
+		return REPLY_CONTROL_BYTE;
+	if (c == NULL)
+		return REPLY_UNKNOWN;
+	s->spoke = true;
+	s->verb = c->verb;
+	if (c->takes == TAKES_NOTHING && a.n > 0)
+		return REPLY_TAKES_NO_ARGUMENT;
+	if (c->takes == TAKES_ARGUMENT && a.n == 0)
+		return REPLY_NEEDS_ARGUMENT;
+	return (c->allowed & (unsigned)s->state) ? c->run(s, a) : out_of_order(s, c);
+}
+
+enum reply command_lost(struct session *s)
+{
+	s->over = true;
+	s->exit_code = 1;
+	return s->in.state == IO_TIMEOUT ? REPLY_TIMEOUT : REPLY_NONE;
+}
+
+static bool begins(const char *p, size_t n, const char *with)
+{
+	size_t len = strlen(with);
+
+	return n >= len && memcmp(p, with, len) == 0;
+}
+
+/* Browsers made to talk to us, TLS and SSH clients on the wrong port: no word of theirs may be obeyed,
+ * though they would reach a MAIL sooner or later. Only what comes before any command is judged. */
+static bool is_foreign(const struct session *s)
+{
+	static const char *const openings[] = { "GET ", "POST ", "PUT ", "HEAD ", "OPTIONS ", "CONNECT ",
+		"DELETE ", "PATCH ", "SSH-", "\x16\x03" /* a TLS handshake record */ };
+	const char *p = s->in.buf + s->in.from;
+	size_t n = s->in.to - s->in.from;
+
+	if (s->spoke)
+		return false;
+	for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++)
+		if (begins(p, n, openings[i]))
+			return true;
+	return false;
+}
+
+/* REPLY_NONE: *line has *n bytes, its end removed; it lives until the next read. Else what is wrong with
+ * the line (it has been read past), or the session is over. */
+static enum reply read_line(struct session *s, const char **line, size_t *n)
+{
+	struct io_reader *in = &s->in;
+	size_t searched = 0, dropped = 0;
+
+	for (;;) {
+		const char *start = in->buf + in->from;
+		size_t have = in->to - in->from;
+		const char *lf = memchr(start + searched, '\n', have - searched);
+
+		if (is_foreign(s)) {
+			s->over = true;
+			return REPLY_NOT_SMTP;
+		}
+		if (lf != NULL) {
+			*line = start;
+			*n = (size_t)(lf - start);
+			in->from += *n + 1;
+			if (dropped + *n + 1 > COMMAND_LINE)
+				return REPLY_TOO_LONG;
+			if (*n == 0 || start[*n - 1] != '\r')
+				return REPLY_BARE_LF_LINE;
+			(*n)--;
+			return REPLY_NONE;
+		}
+		if (have > COMMAND_LINE) { /* nothing of it is needed: only its end */
+			dropped += have;
+			in->from = in->to;
+			have = 0;
+		}
+		if (dropped > COMMAND_DROP) {
+			s->over = true;
+			return REPLY_NEVER_ENDS;
+		}
+		searched = have;
+		if (io_flush(&s->out) != IO_OK || io_fill(in) != IO_OK)
+			return command_lost(s);
+	}
+}
+
+static void answer(struct session *s, enum reply r)
+{
+	if (reply_code(r) >= 400) {
+		s->errors++;
+		event_refused(s, r);
+		if (s->errors >= SESSION_ERRORS && !s->over) {
+			s->over = true;
+			s->detail[0] = '\0';
+			r = REPLY_TOO_MANY_ERRORS;
+		}
+	}
+	reply_put(s, r);
+}
+
+void command_loop(struct session *s)
+{
+	reply_put(s, REPLY_GREETING);
+	while (!s->over) {
+		const char *line;
+		size_t n;
+		enum reply r;
+
+		s->verb = NULL;
+		r = read_line(s, &line, &n);
+		if (r == REPLY_NONE && !s->over)
+			r = command_run(s, line, n);
+		answer(s, r);
+	}
+	(void)io_flush(&s->out);
+}

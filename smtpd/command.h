@@ -1,0 +1,37 @@
+/* command.h - lines in, replies out: the table of commands and the one loop that reads it.
+ *
+ * Units   a command line has COMMAND_LINE bytes at most, CR LF included; one that is longer is answered
+ *         once, after its end; one that passes COMMAND_DROP bytes without an end ends the session.
+ * Source  RFC 5321 sections 4.1.1, 4.1.4 and 4.5.3.1.4; RFC 2920 for when replies are sent. */
+#ifndef SMTPD_COMMAND_H
+#define SMTPD_COMMAND_H
+
+#include "smtpd/replies.h"
+#include "smtpd/session.h"
+
+enum { COMMAND_LINE = 2048, COMMAND_DROP = 64 * 1024 };
+
+/* From the greeting to the end of the session. */
+void command_loop(struct session *s);
+
+/* A command without its line end; public for tests and fuzzing. */
+enum reply command_run(struct session *s, const char *line, size_t n);
+
+/* What a handler gets: the text behind the verb, leading blanks skipped. Not NUL-terminated. */
+struct argument {
+	const char *p;
+	size_t n;
+};
+
+enum reply greet_helo(struct session *s, struct argument a);
+enum reply greet_ehlo(struct session *s, struct argument a);
+enum reply transaction_mail(struct session *s, struct argument a);
+enum reply transaction_rcpt(struct session *s, struct argument a);
+enum reply transaction_data(struct session *s, struct argument a);
+enum reply transaction_rset(struct session *s, struct argument a);
+
+/* The connection does not give another byte: the session is over, with nothing more to say but, at the
+ * timeout, that. */
+enum reply command_lost(struct session *s);
+
+#endif

@@ -1,0 +1,16 @@
+/* event.h - one line of log for each refusal and each transaction.
+ *
+ * Shape   "smtpd: client=IP stage=WORD code=NNN reason=WORD helo=NAME from=<ADDRESS> to=<ADDRESS>", and
+ *         for a message "... rcpts=N bytes=N qp=PID". Values never hold a blank or an unprintable byte
+ *         ('?' stands for it), so a line splits at blanks. */
+#ifndef SMTPD_EVENT_H
+#define SMTPD_EVENT_H
+
+#include "smtpd/replies.h"
+#include "smtpd/session.h"
+
+void event_refused(const struct session *s, enum reply r);
+void event_message(const struct session *s, const struct door_answer *a, uint64_t bytes);
+void event_trouble(const struct session *s, const char *what, const char *why); /* ours, not the client's */
+
+#endif

@@ -1,0 +1,154 @@
+#include "smtpd/settings.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "base/str.h"
+
+enum { TIMEOUT_S = 1200, QUEUE_PATH = 4096 };
+
+/* One after another: the first that cannot be read stops the rest and is named. */
+struct reader {
+	int dir;
+	const char *wrong;
+};
+
+static bool judge(struct reader *r, const char *name, enum control got)
+{
+	if (got == CONTROL_ERROR)
+		r->wrong = name;
+	return got == CONTROL_READ;
+}
+
+static const char *line(struct reader *r, const char *name, const char *fallback)
+{
+	const char *text;
+
+	if (r->wrong != NULL || !judge(r, name, control_line(r->dir, name, &text)))
+		return fallback;
+	return text;
+}
+
+static unsigned long number(struct reader *r, const char *name, unsigned long fallback)
+{
+	unsigned long n;
+
+	if (r->wrong != NULL || !judge(r, name, control_number(r->dir, name, &n)))
+		return fallback;
+	return n;
+}
+
+static bool list(struct reader *r, const char *name, struct control_list *out)
+{
+	return r->wrong == NULL && judge(r, name, control_list(r->dir, name, out));
+}
+
+/* Only asked for when rcpthosts is there, as in qmail-smtpd. */
+static int open_more(struct reader *r)
+{
+	static const char name[] = "morercpthosts.cdb";
+	int fd = openat(r->dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd == -1 && errno != ENOENT && r->wrong == NULL)
+		r->wrong = name;
+	return fd;
+}
+
+/* For RCPT TO:<user@[1.2.3.4]>: the addresses of our interfaces, in three calls. */
+static void find_ips(struct settings *s)
+{
+	struct ifreq interfaces[SETTINGS_IPS];
+	struct ifconf conf = { .ifc_len = sizeof interfaces, .ifc_req = interfaces };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		return;
+	if (ioctl(fd, SIOCGIFCONF, &conf) == 0)
+		for (size_t i = 0; i < (size_t)conf.ifc_len / sizeof interfaces[0]; i++) {
+			const struct sockaddr_in *in = (const void *)&interfaces[i].ifr_addr;
+
+			s->ips[s->ip_count++] = in->sin_addr.s_addr;
+		}
+	close(fd);
+}
+
+/* DATABYTES overrides the file; what is no number reads as 0; the largest number must stay countable. */
+static uint64_t size_limit(struct reader *r)
+{
+	unsigned long n = number(r, "databytes", 0);
+	const char *text = getenv("DATABYTES");
+
+	if (text != NULL)
+		(void)num_leading(text, strlen(text), &n);
+	return n == ULONG_MAX ? n - 1 : n;
+}
+
+static int timeout_ms(struct reader *r)
+{
+	unsigned long s = number(r, "timeoutsmtpd", TIMEOUT_S);
+
+	if (s < 1)
+		s = 1;
+	return s > INT_MAX / 1000 ? INT_MAX : (int)s * 1000;
+}
+
+static const char *queue_command(struct reader *r, const char *home)
+{
+	static char fallback[QUEUE_PATH];
+	const char *text = getenv("QMAILQUEUE");
+	struct str path;
+
+	if (text != NULL)
+		return text;
+	str_init(&path, fallback, sizeof fallback);
+	str_puts(&path, "unix:");
+	str_puts(&path, home);
+	str_puts(&path, "/run/queue");
+	return line(r, "queue", path.s);
+}
+
+const char *settings_read(struct settings *s)
+{
+	struct reader r = { .dir = -1 };
+	const char *home = secure_getenv("PORTERO_HOME"); /* not from who gained privileges by us */
+	const char *me;
+
+	*s = (struct settings){ .morercpthosts = -1, .timeout_ms = TIMEOUT_S * 1000 };
+	ucspi_read(s->ucspi);
+	s->relay = getenv("RELAYCLIENT");
+	if (home == NULL)
+		home = PORTERO_HOME;
+	if (chdir(home) == -1)
+		return home;
+	r.dir = open("control", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r.dir == -1)
+		return "control";
+
+	me = line(&r, "me", NULL);
+	s->greeting = line(&r, "smtpgreeting", me);
+	s->localip = line(&r, "localiphost", me);
+	s->timeout_ms = timeout_ms(&r);
+	s->size_max = size_limit(&r);
+	s->queue = queue_command(&r, home);
+	s->has_rcpthosts = list(&r, "rcpthosts", &s->rcpthosts);
+	if (s->has_rcpthosts)
+		s->morercpthosts = open_more(&r);
+	(void)list(&r, "badmailfrom", &s->badmailfrom);
+	find_ips(s);
+	if (r.wrong == NULL && s->greeting == NULL) {
+		errno = ENOENT;
+		r.wrong = "me";
+	}
+	close(r.dir);
+	return r.wrong;
+}

@@ -1,0 +1,36 @@
+/* settings.h - what the administrator said: control files and environment, read once before the greeting
+ * and constant after it.
+ *
+ * Source  qmail-smtpd(8), qmail-control(5), tcp-environ(5). */
+#ifndef SMTPD_SETTINGS_H
+#define SMTPD_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mail/control.h"
+#include "net/ucspi.h"
+
+enum { SETTINGS_IPS = 64 };
+
+struct settings {
+	const char *greeting;   /* control/smtpgreeting, else me */
+	const char *queue;      /* QMAILQUEUE, control/queue, or the default */
+	const char *relay;      /* RELAYCLIENT: NULL, or what is put behind each recipient */
+	const char *localip;    /* control/localiphost, else me; NULL: none */
+	uint64_t size_max;      /* DATABYTES, databytes: 0 is no limit */
+	int timeout_ms;         /* timeoutsmtpd: each read and each write */
+	bool has_rcpthosts;
+	struct control_list rcpthosts;
+	int morercpthosts;      /* descriptor of the cdb, or -1 */
+	struct control_list badmailfrom;
+	const char *ucspi[UCSPI_VARS];
+	uint32_t ips[SETTINGS_IPS]; /* this host's IPv4 addresses, network order */
+	unsigned ip_count;
+};
+
+/* Reads everything from PORTERO_HOME, which becomes the working directory. NULL, or the name of what
+ * cannot be read, with errno. */
+const char *settings_read(struct settings *s);
+
+#endif
