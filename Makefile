@@ -9,6 +9,7 @@
 
 MAKEFLAGS   += --no-builtin-rules
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SUFFIXES:
 
 ifeq ($(origin CC),default)
@@ -94,7 +95,7 @@ endef
 define lean_program
 $(BIN)/$(notdir $(1:.c=)): $B/lean/$(1:.c=.o) $B/lean/portero.a
 	@mkdir -p $$(@D)
-	$$(call say,LINK) $$(LEAN_CC) $$(SAN) $$(LEAN_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LEAN_LIBS)
+	$$(call say,LINK) $$(LEAN_CC) $$(SAN) $$(LEAN_LDFLAGS) $$(LDFLAGS) -o $$@ -Wl,--start-group $$^ $$(LEAN_LIBS) -Wl,--end-group
 endef
 
 $(foreach p,$(HOSTED),$(eval $(call host_program,$p)))

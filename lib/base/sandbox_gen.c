@@ -37,7 +37,7 @@ static scmp_filter_ctx build(const struct profile *p)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
-	if (ctx == NULL)
+	if (ctx == NULL || seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0)
 		fail("cannot make a filter for", p->name, 0);
 	for (size_t i = 0; p->calls[i] != NULL; i++) {
 		int number = seccomp_syscall_resolve_name(p->calls[i]);

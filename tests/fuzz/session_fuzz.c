@@ -1,0 +1,66 @@
+/* A whole session: what the input says is read from a file as from a client, cut into reads by the file
+ * itself. No queue is there, so DATA is answered 451. Replies must be lines that RFC 5321 allows.
+ * The log goes to descriptor 2: run with -close_fd_mask=2. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "smtpd/command.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct settings settings;
+static struct session session;
+
+static void check_replies(int fd)
+{
+	static char text[1 << 20];
+	ssize_t n = pread(fd, text, sizeof text, 0);
+	size_t line = 0;
+
+	for (ssize_t i = 0; i < n; i++) {
+		if (text[i] != '\n') {
+			if (text[i] != '\r' && (text[i] < ' ' || text[i] > '~'))
+				abort();
+			continue;
+		}
+		if ((size_t)i - line > 511 || i == 0 || text[i - 1] != '\r' || text[line] < '2' ||
+			text[line] > '5')
+			abort();
+		line = (size_t)i + 1;
+	}
+	if (n < 0 || line != (size_t)n)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static char hosts[] = "example.org\0.sub.example";
+	int in = memfd_create("in", 0), out = memfd_create("out", 0);
+
+	if (in == -1 || out == -1 || write(in, data, size) != (ssize_t)size || lseek(in, 0, SEEK_SET) != 0)
+		abort();
+	settings = (struct settings){ .greeting = "mx.example.org",
+		.timeout_ms = 1000,
+		.has_rcpthosts = true,
+		.rcpthosts = { hosts, sizeof hosts },
+		.morercpthosts = -1,
+		.localip = "example.org",
+		.size_max = 1000 };
+	memset(&session, 0, offsetof(struct session, in_bytes));
+	session.set = &settings;
+	session.state = STATE_IDLE;
+	session.in = (struct io_reader){ .fd = in, .timeout_ms = 1000, .buf = session.in_bytes,
+		.cap = sizeof session.in_bytes };
+	session.out = (struct io_writer){ .fd = out, .timeout_ms = 1000, .buf = session.out_bytes,
+		.cap = sizeof session.out_bytes };
+	session.door.broker = -1;
+	envelope_init(&session.envelope, session.envelope_bytes, sizeof session.envelope_bytes);
+	command_loop(&session);
+	check_replies(out);
+	close(in);
+	close(out);
+	return 0;
+}

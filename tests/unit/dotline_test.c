@@ -1,0 +1,85 @@
+#include "mail/dotline.h"
+
+#include "tests/unit/tap.h"
+
+enum { ROOM = 4096 };
+
+static const struct {
+	const char *wire;
+	const char *text; /* what comes out */
+	const char *rest; /* what stands behind the end; NULL: no end in it */
+	enum dotline_fault fault;
+	uint64_t fault_at;
+} cases[] = {
+	{ ".\r\n", "", "", DOTLINE_CLEAN, 0 },
+	{ "a\r\n.\r\nQUIT\r\n", "a\n", "QUIT\r\n", DOTLINE_CLEAN, 0 },
+	{ "\r\n\r\n.\r\n", "\n\n", "", DOTLINE_CLEAN, 0 },
+	{ "..\r\n.\r\n", ".\n", "", DOTLINE_CLEAN, 0 },
+	{ ".a\r\n.\r\n", "a\n", "", DOTLINE_CLEAN, 0 },
+	{ "a.\r\n.\r\n", "a.\n", "", DOTLINE_CLEAN, 0 },
+	{ "...\r\n.\r\n", "..\n", "", DOTLINE_CLEAN, 0 },
+	{ "a\r\n", "a\n", NULL, DOTLINE_CLEAN, 0 },
+	{ "a\r\n.", "a\n", NULL, DOTLINE_CLEAN, 0 },
+	{ "a\r\n.\r", "a\n", NULL, DOTLINE_CLEAN, 0 },
+	/* what has ended messages elsewhere: none of these is an end */
+	{ "a\n.\nb\r\n.\r\n", "a\n.\nb\n", "", DOTLINE_BARE_LF, 1 },
+	{ "a\n.\r\nb\r\n.\r\n", "a\n.\nb\n", "", DOTLINE_BARE_LF, 1 },
+	{ "a\r\n.\nb\r\n.\r\n", "a\n\nb\n", "", DOTLINE_BARE_LF, 4 },
+	{ "a\r.\rb\r\n.\r\n", "a\r.\rb\n", "", DOTLINE_BARE_CR, 1 },
+	{ "a\r.\r\nb\r\n.\r\n", "a\r.\nb\n", "", DOTLINE_BARE_CR, 1 },
+	{ "a\r\n.\rb\r\n.\r\n", "a\n\rb\n", "", DOTLINE_BARE_CR, 4 },
+	{ "a\r\n.\r\r\nb\r\n.\r\n", "a\n\r\nb\n", "", DOTLINE_BARE_CR, 4 },
+	{ "a\r\r\n.\r\n", "a\r\n", "", DOTLINE_BARE_CR, 1 },
+	{ "a\r\n.\0\r\nb\r\n.\r\n", "a\n", NULL, DOTLINE_CLEAN, 0 }, /* cut at the NUL by this table */
+	{ "\n.\r\n\r\n.\r\n", "\n.\n\n", "", DOTLINE_BARE_LF, 0 },
+	{ "\r", "", NULL, DOTLINE_CLEAN, 0 },
+	{ "\ra\r\n.\r\n", "\ra\n", "", DOTLINE_BARE_CR, 0 },
+};
+
+/* In pieces of so many bytes. */
+static bool decodes(size_t at, size_t piece)
+{
+	const char *wire = cases[at].wire;
+	size_t len = strlen(wire), used = 0, made = 0;
+	char text[ROOM];
+	struct dotline d;
+
+	dotline_init(&d);
+	while (used < len && !d.ended) {
+		size_t n = len - used < piece ? len - used : piece, out;
+
+		used += dotline_decode(&d, wire + used, n, text + made, &out);
+		made += out;
+	}
+	text[made] = '\0';
+	return strcmp(text, cases[at].text) == 0 && d.fault == cases[at].fault &&
+	       d.fault_at == cases[at].fault_at && d.ended == (cases[at].rest != NULL) &&
+	       (!d.ended || strcmp(wire + used, cases[at].rest) == 0) && d.wire_bytes == used;
+}
+
+/* The table is of C strings; these bytes are not. */
+static void test_nul_and_8bit(void)
+{
+	static const char wire[] = "a\0b\xff\r\n.\0\r\n.\r\n";
+	char text[ROOM];
+	struct dotline d;
+	size_t out, used;
+
+	dotline_init(&d);
+	used = dotline_decode(&d, wire, sizeof wire - 1, text, &out);
+	tap_ok(used == sizeof wire - 1 && d.ended && out == 7 && memcmp(text, "a\0b\xff\n\0\n", 7) == 0,
+		"NUL and 8-bit bytes pass, dot NUL is no end");
+}
+
+int main(void)
+{
+	char name[64];
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		for (size_t piece = 1; piece <= 16; piece += piece < 4 ? 1 : 12) {
+			snprintf(name, sizeof name, "case %zu in pieces of %zu", i, piece);
+			tap_ok(decodes(i, piece), name);
+		}
+	test_nul_and_8bit();
+	return tap_end();
+}

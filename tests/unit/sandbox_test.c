@@ -1,0 +1,121 @@
+/* The locks: every system call number is run through each filter, and one forbidden call is tried for real. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/sandbox.h"
+#include "tests/unit/tap.h"
+
+enum { CALLS = 1024, ALLOWED_MAX = 20 };
+
+#if defined(__x86_64__)
+static const uint32_t native = AUDIT_ARCH_X86_64, foreign = AUDIT_ARCH_I386;
+#elif defined(__aarch64__)
+static const uint32_t native = AUDIT_ARCH_AARCH64, foreign = AUDIT_ARCH_ARM;
+#else
+#error "name this architecture here"
+#endif
+
+/* The part of classic BPF that libseccomp writes. */
+static uint32_t decide(const struct sock_filter *f, size_t count, const struct seccomp_data *data)
+{
+	uint32_t a = 0;
+
+	for (size_t pc = 0; pc < count; pc++) {
+		bool yes;
+
+		switch (f[pc].code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			memcpy(&a, (const char *)data + f[pc].k, sizeof a);
+			continue;
+		case BPF_RET | BPF_K:
+			return f[pc].k;
+		case BPF_JMP | BPF_JA:
+			pc += f[pc].k;
+			continue;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			yes = a == f[pc].k;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			yes = a > f[pc].k;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			yes = a >= f[pc].k;
+			break;
+		default:
+			printf("# unknown instruction 0x%x\n", f[pc].code);
+			return SECCOMP_RET_ALLOW;
+		}
+		pc += yes ? f[pc].jt : f[pc].jf;
+	}
+	return SECCOMP_RET_ALLOW;
+}
+
+static void test_numbers(void)
+{
+	static const int forbidden[] = { SYS_execve, SYS_openat, SYS_socket, SYS_connect, SYS_clone,
+		SYS_kill, SYS_ptrace, SYS_mmap, SYS_mprotect, SYS_setuid, SYS_unlinkat };
+	size_t count;
+	const struct sock_filter *f = sandbox_filter(SANDBOX_SMTPD, &count);
+	int allowed = 0;
+
+	for (int nr = 0; nr < CALLS; nr++) {
+		const struct seccomp_data data = { .nr = nr, .arch = native };
+
+		allowed += decide(f, count, &data) == SECCOMP_RET_ALLOW;
+	}
+	printf("# smtpd: %d system calls are left\n", allowed);
+	tap_ok(allowed > 0 && allowed <= ALLOWED_MAX, "smtpd: 20 system calls at most");
+	for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
+		const struct seccomp_data data = { .nr = forbidden[i], .arch = native };
+
+		tap_ok(decide(f, count, &data) == (SECCOMP_RET_ERRNO | EPERM), "a forbidden call is EPERM");
+	}
+	for (int nr = 0; nr < CALLS; nr++) {
+		const struct seccomp_data data = { .nr = nr, .arch = foreign };
+
+		if (decide(f, count, &data) != SECCOMP_RET_KILL_PROCESS)
+			tap_ok(false, "another architecture's call kills");
+	}
+}
+
+/* In a child, since nobody comes back from it. */
+static int locked(void)
+{
+	char byte;
+
+	if (sandbox_enter(SANDBOX_SMTPD) == -1)
+		return 1;
+	if (syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY) != -1 || errno != EPERM)
+		return 2;
+	if (syscall(SYS_socket, 2, 1, 0) != -1 || errno != EPERM)
+		return 3;
+	if (syscall(SYS_kill, getppid(), 0) != -1 || errno != EPERM)
+		return 4;
+	if (read(-1, &byte, 1) != -1 || errno != EBADF) /* allowed: the kernel itself answers */
+		return 5;
+	return 0;
+}
+
+int main(void)
+{
+	int status = -1;
+	pid_t pid;
+
+	test_numbers();
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(locked());
+	tap_ok(waitpid(pid, &status, 0) == pid && status == 0,
+		"a locked process reads, but opens, connects and signals no more");
+	return tap_end();
+}
