@@ -28,10 +28,14 @@ VERSION     := $(shell sed -n '1s/[^0-9]*\([0-9.]*\).*/\1/p' CHANGES)
 # ---- what the house stands on ---------------------------------------------------------------------------
 
 NEEDS       := libcdb libseccomp libcares
-APT         := gcc make pkg-config libcdb-dev libseccomp-dev libc-ares-dev musl-tools
+NEED_BUILD  := gcc=gcc pkg-config=pkg-config libcdb-dev=pc:libcdb libseccomp-dev=pc:libseccomp \
+               libc-ares-dev=pc:libcares musl-tools=musl-gcc libc6-dev=ldconfig
+APT         := make $(foreach n,$(NEED_BUILD),$(firstword $(subst =, ,$n)))
 MISSING     := $(strip $(foreach p,$(NEEDS),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p)))
+# These first see to it that everything is there (conf/need), then call make again.
+CAREFUL     := demo test test-root bench fuzz
 ifneq ($(MISSING),)
-ifeq ($(filter clean uninstall demo,$(MAKECMDGOALS)),)
+ifeq ($(filter clean uninstall $(CAREFUL),$(MAKECMDGOALS)),)
 $(error portero needs $(MISSING) (asked with pkg-config). On Debian: apt install $(APT))
 endif
 endif
@@ -115,9 +119,93 @@ $B/unit/%: $B/host/tests/unit/%.o $B/host/portero.a
 	@mkdir -p $(@D)
 	$(call say,LINK) $(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
+# ---- seeing and testing ---------------------------------------------------------------------------------
+
+demo:
+	@sh conf/need $(NEED_BUILD)
+	@$(MAKE) --no-print-directory all
+	@BIN=$(abspath $(BIN)) sh conf/demo
+
+TESTS       := $(UNIT) $(sort $(wildcard tests/*.bats))
+test:
+	@sh conf/need $(NEED_BUILD) bats=bats python3=python3
+	@$(MAKE) --no-print-directory all unit
+	@BIN=$(abspath $(BIN)) TAP_DIR=$B/tap tests/run $(TESTS)
+
+unit: $(UNIT)
+
+test-root:
+	@sh conf/need $(NEED_BUILD) bats=bats python3=python3 iproute2=ip
+	@$(MAKE) --no-print-directory all
+	@BIN=$(abspath $(BIN)) TAP_DIR=$B/tap-root tests/run $(sort $(wildcard tests/root/*.bats))
+
+bench:
+	@sh conf/need $(NEED_BUILD)
+	@$(MAKE) --no-print-directory all
+	@BIN=$(abspath $(BIN)) tests/bench/run
+
+# libFuzzer over all rooms. What it finds that is new stays in build/fuzz; seeds are in tests/data/fuzz.
+FUZZ        := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_CFLAGS = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen -DPORTERO_VERSION='"$(VERSION)"' -DPORTERO_HOME='"$(HOME_DIR)"' -g -O1 \
+              -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+
+fuzz:
+	@sh conf/need $(NEED_BUILD) clang=clang
+	@$(MAKE) --no-print-directory $(FUZZ:%=fuzz-%)
+
+$B/fuzz/%: tests/fuzz/%_fuzz.c $(ROOMS) $B/gen/sandbox_filters.h
+	@mkdir -p $(@D)
+	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) $(HOST_LIBS)
+
+$(FUZZ:%=fuzz-%): fuzz-%: $B/fuzz/%
+	@mkdir -p $B/corpus/$* tests/data/fuzz/$*
+	@$B/fuzz/$* -close_fd_mask=2 -max_total_time=$(FUZZ_SECONDS) -timeout=5 -artifact_prefix=$B/fuzz/$*- \
+		$B/corpus/$* tests/data/fuzz/$* >$B/fuzz/$*.log 2>&1 || { tail -n 30 $B/fuzz/$*.log; exit 1; }
+	@printf '%-16s %s\n' $* "$$(grep '^Done' $B/fuzz/$*.log)"
+
+# ---- readers that are not compilers ---------------------------------------------------------------------
+
+SOURCES     := $(wildcard lib/*/*.c tcpserver/*.c tcprules/*.c tcp-env/*.c smtpd/*.c queue/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
+HEADERS     := $(wildcard lib/*/*.h tcpserver/*.h tcprules/*.h tcp-env/*.h smtpd/*.h queue/*.h tests/unit/*.h tests/bench/*.h)
+PAGES       := $(sort $(wildcard */*.[1578]))
+SCRIPTS     := $(shell grep -lE '^\#!/bin/sh|^\#!/usr/bin/env bats' conf/* .ci/run tests/run tests/*.bats tests/*/*.bats tests/*.bash tests/bench/run 2>/dev/null)
+LINT_FLAGS  = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen -DPORTERO_VERSION='"0"' -DPORTERO_HOME='"/"'
+
+lint: $B/gen/sandbox_filters.h
+	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+	printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(LINT_FLAGS) 2>/dev/null' tidy
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
+		--suppress=missingIncludeSystem -D__linux__ -D__x86_64__ -D_GNU_SOURCE -DPORTERO_VERSION='"0"' -DPORTERO_HOME='"/"' -Ilib -I. -I$B/gen $(SOURCES)
+	printf '%s\n' $(filter-out tests/%,$(SOURCES)) | xargs -P 2 -I '{}' $(CC) $(LINT_FLAGS) -O1 -fanalyzer -Werror -c -o /dev/null '{}'
+	shellcheck -x $(SCRIPTS)
+	mandoc -Tlint -Wwarning $(PAGES)
+
+# ---- at home --------------------------------------------------------------------------------------------
+
+BINDIR      := $(PREFIX)/bin
+# Names that other packages have in bin (OpenSMTPD's daemon is called smtpd too) stand in a folder of ours.
+LIBEXECDIR  := $(PREFIX)/lib/portero
+IN_BIN      := tcpserver tcprules tcprulescheck tcp-env
+IN_LIBEXEC  := smtpd queue-maildir queue-null
+
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(IN_BIN:%=$(BIN)/%) $(DESTDIR)$(BINDIR)
+	install -m 755 $(IN_LIBEXEC:%=$(BIN)/%) $(DESTDIR)$(LIBEXECDIR)
+	ln -sf smtpd $(DESTDIR)$(LIBEXECDIR)/qmail-smtpd
+	for page in $(PAGES); do s=$${page##*.}; install -d $(DESTDIR)$(MANDIR)/man$$s && \
+		install -m 644 $$page $(DESTDIR)$(MANDIR)/man$$s; done
+	ln -sf smtpd.8 $(DESTDIR)$(MANDIR)/man8/qmail-smtpd.8
+
+uninstall:
+	rm -f $(IN_BIN:%=$(DESTDIR)$(BINDIR)/%) $(IN_LIBEXEC:%=$(DESTDIR)$(LIBEXECDIR)/%) $(DESTDIR)$(LIBEXECDIR)/qmail-smtpd
+	for page in $(PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	rm -f $(DESTDIR)$(MANDIR)/man8/qmail-smtpd.8
+	-rmdir $(DESTDIR)$(LIBEXECDIR)
+
 clean:
 	rm -rf build demo
 
 -include $(shell find $B/host $B/lean -name '*.d' 2>/dev/null)
 
-.PHONY: all clean demo test test-root bench fuzz install uninstall lint
+.PHONY: all unit clean $(CAREFUL) $(FUZZ:%=fuzz-%) install uninstall lint

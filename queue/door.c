@@ -20,8 +20,8 @@
 enum {
 	WORDS_MAX = 16,
 	COMMAND_MAX = 1024,
-	ERROR_FD = 6,       /* netqmail, notqmail */
-	OLD_ERROR_FD = 4,   /* simscan and others */
+	ERROR_FD = 6,     /* netqmail, notqmail */
+	OLD_ERROR_FD = 4, /* simscan and others */
 	/* How long a queue program may take to read on, or to answer. No client waits longer than this for the
 	 * reply to its final dot (10 minutes, RFC 5321 section 4.5.3.2.6). */
 	PATIENCE_MS = 20 * 60 * 1000
@@ -37,7 +37,7 @@ struct command {
 
 /* What the broker says: first how the start went, with the descriptors, then how the program ended. */
 struct report {
-	int error; /* errno of the start, 0 */
+	int error;  /* errno of the start, 0 */
 	int status; /* of waitpid */
 	pid_t pid;
 };
@@ -77,8 +77,7 @@ static int open_pipes(int pipes[PIPES][2])
 	for (int i = 0; i < PIPES; i++) {
 		int ours = i == ERRORS ? 0 : 1;
 
-		if (pipe2(pipes[i], O_CLOEXEC) == -1 ||
-			fcntl(pipes[i][ours], F_SETFL, O_NONBLOCK) == -1)
+		if (pipe2(pipes[i], O_CLOEXEC) == -1 || fcntl(pipes[i][ours], F_SETFL, O_NONBLOCK) == -1)
 			return -1;
 	}
 	return 0;
@@ -145,8 +144,7 @@ static _Noreturn void broker_main(const struct command *c, int sock, int null_lo
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	/* The connection is not ours: while we held it the client would not see its end. */
-	if (null == -1 || dup2(null, 0) == -1 || dup2(null, 1) == -1 ||
-		(null_log && dup2(null, 2) == -1))
+	if (null == -1 || dup2(null, 0) == -1 || dup2(null, 1) == -1 || (null_log && dup2(null, 2) == -1))
 		_exit(1);
 	while (recv(sock, &request, 1, 0) == 1)
 		if (broker_run(c, sock) == -1)
@@ -272,10 +270,9 @@ static int read_report(struct door *d, struct report *r, int *fds)
 	struct pollfd p = { .fd = d->broker, .events = POLLIN };
 	struct iovec iov = { .iov_base = r, .iov_len = sizeof *r };
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(PIPES * sizeof(int))];
-	struct msghdr m = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof control };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
+	};
 	const struct cmsghdr *c;
 	ssize_t n;
 
@@ -324,7 +321,8 @@ int door_begin(struct door *d, struct door_answer *answer)
 	struct report r;
 	int fds[PIPES];
 
-	if (d->broker != -1 && (send(d->broker, "r", 1, MSG_NOSIGNAL) != 1 || read_report(d, &r, fds) == -1))
+	if (d->broker != -1 &&
+		(send(d->broker, "r", 1, MSG_NOSIGNAL) != 1 || read_report(d, &r, fds) == -1))
 		give_up(d);
 	if (d->broker == -1) {
 		answer_set(answer, "Zqqt failure (#4.3.0)"); /* qmail-smtpd's words for "cannot start" */
@@ -368,8 +366,8 @@ void door_end(struct door *d, const struct envelope *e, struct door_answer *answ
 	handed = put(d->envelope, e->bytes, e->len);
 	close_fd(&d->envelope);
 	if (read_report(d, &r, NULL) == -1) {
-		answer_set(answer,
-			errno == ETIMEDOUT ? text_of_code(DOOR_TIMEOUT) : "Zqq crashed (#4.3.0)");
+		answer_set(
+			answer, errno == ETIMEDOUT ? text_of_code(DOOR_TIMEOUT) : "Zqq crashed (#4.3.0)");
 		give_up(d);
 		return;
 	}

@@ -13,18 +13,18 @@
 #include "smtpd/settings.h"
 
 enum {
-	SESSION_IN = 64 * 1024,       /* one read */
-	SESSION_OUT = 4 * 1024,       /* replies of a pipelined group */
-	SESSION_RECIPIENTS = 1000,    /* RFC 5321 section 4.5.3.1.8 asks for 100 */
-	SESSION_HELO = 255,           /* RFC 5321 section 4.5.3.1.2 */
-	SESSION_ERRORS = 20           /* then the session ends: 421 */
+	SESSION_IN = 64 * 1024,    /* one read */
+	SESSION_OUT = 4 * 1024,    /* replies of a pipelined group */
+	SESSION_RECIPIENTS = 1000, /* RFC 5321 section 4.5.3.1.8 asks for 100 */
+	SESSION_HELO = 255,        /* RFC 5321 section 4.5.3.1.2 */
+	SESSION_ERRORS = 20        /* then the session ends: 421 */
 };
 
 /* A set, so that the table of commands can name several states. RFC 5321 section 4.1.4. */
 enum state {
-	STATE_IDLE = 1,     /* no transaction */
-	STATE_MAIL = 2,     /* a sender */
-	STATE_RCPT = 4,     /* and a recipient at least */
+	STATE_IDLE = 1, /* no transaction */
+	STATE_MAIL = 2, /* a sender */
+	STATE_RCPT = 4, /* and a recipient at least */
 	STATE_ANY = STATE_IDLE | STATE_MAIL | STATE_RCPT
 };
 
@@ -47,7 +47,7 @@ struct session {
 	struct envelope envelope;
 	bool body_8bit;
 
-	const char *verb;  /* of the command at hand; NULL: none was understood */
+	const char *verb; /* of the command at hand; NULL: none was understood */
 	char detail[128]; /* put behind the text of the next reply */
 
 	char in_bytes[SESSION_IN];

@@ -67,7 +67,7 @@ static int open_more(struct reader *r)
 /* For RCPT TO:<user@[1.2.3.4]>: the addresses of our interfaces, in three calls. */
 static void find_ips(struct settings *s)
 {
-	struct ifreq interfaces[SETTINGS_IPS];
+	struct ifreq interfaces[SETTINGS_IPS] = { 0 };
 	struct ifconf conf = { .ifc_len = sizeof interfaces, .ifc_req = interfaces };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 

@@ -14,15 +14,15 @@
 enum { SETTINGS_IPS = 64 };
 
 struct settings {
-	const char *greeting;   /* control/smtpgreeting, else me */
-	const char *queue;      /* QMAILQUEUE, control/queue, or the default */
-	const char *relay;      /* RELAYCLIENT: NULL, or what is put behind each recipient */
-	const char *localip;    /* control/localiphost, else me; NULL: none */
-	uint64_t size_max;      /* DATABYTES, databytes: 0 is no limit */
-	int timeout_ms;         /* timeoutsmtpd: each read and each write */
+	const char *greeting; /* control/smtpgreeting, else me */
+	const char *queue;    /* QMAILQUEUE, control/queue, or the default */
+	const char *relay;    /* RELAYCLIENT: NULL, or what is put behind each recipient */
+	const char *localip;  /* control/localiphost, else me; NULL: none */
+	uint64_t size_max;    /* DATABYTES, databytes: 0 is no limit */
+	int timeout_ms;       /* timeoutsmtpd: each read and each write */
 	bool has_rcpthosts;
 	struct control_list rcpthosts;
-	int morercpthosts;      /* descriptor of the cdb, or -1 */
+	int morercpthosts; /* descriptor of the cdb, or -1 */
 	struct control_list badmailfrom;
 	const char *ucspi[UCSPI_VARS];
 	uint32_t ips[SETTINGS_IPS]; /* this host's IPv4 addresses, network order */

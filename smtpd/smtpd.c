@@ -27,10 +27,12 @@ static void open_session(struct session *s)
 	s->set = &settings;
 	s->state = STATE_IDLE;
 	s->exit_code = 1; /* unless QUIT is heard */
-	s->in = (struct io_reader){ .fd = 0, .timeout_ms = settings.timeout_ms, .buf = s->in_bytes,
-		.cap = sizeof s->in_bytes };
-	s->out = (struct io_writer){ .fd = 1, .timeout_ms = settings.timeout_ms, .buf = s->out_bytes,
-		.cap = sizeof s->out_bytes };
+	s->in = (struct io_reader){
+		.fd = 0, .timeout_ms = settings.timeout_ms, .buf = s->in_bytes, .cap = sizeof s->in_bytes
+	};
+	s->out = (struct io_writer){
+		.fd = 1, .timeout_ms = settings.timeout_ms, .buf = s->out_bytes, .cap = sizeof s->out_bytes
+	};
 	envelope_init(&s->envelope, s->envelope_bytes, sizeof s->envelope_bytes);
 }
 

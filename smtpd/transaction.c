@@ -172,8 +172,7 @@ static void pass_on(struct session *s, struct body *b)
 	static char text[DOTLINE_ROOM(SESSION_IN)];
 	size_t n;
 
-	s->in.from +=
-		dotline_decode(&b->lines, s->in.buf + s->in.from, s->in.to - s->in.from, text, &n);
+	s->in.from += dotline_decode(&b->lines, s->in.buf + s->in.from, s->in.to - s->in.from, text, &n);
 	b->bytes += n;
 	header_hops_feed(&b->hops, text, n);
 	if (b->refused == REPLY_NONE)

@@ -28,8 +28,7 @@ void log_open(const char *name)
 	if (!is_syslog)
 		return;
 	syslog_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (syslog_fd != -1 &&
-		connect(syslog_fd, (const struct sockaddr *)&device, sizeof device) == -1) {
+	if (syslog_fd != -1 && connect(syslog_fd, (const struct sockaddr *)&device, sizeof device) == -1) {
 		close(syslog_fd); /* no syslog here: lines are dropped */
 		syslog_fd = -1;
 	}

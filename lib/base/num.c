@@ -20,8 +20,8 @@ size_t num_leading(const char *text, size_t n, unsigned long *out)
 	return i;
 }
 
-const char *num_parse_n(const char *text, size_t n, unsigned long min, unsigned long max,
-	unsigned long *out)
+const char *num_parse_n(
+	const char *text, size_t n, unsigned long min, unsigned long max, unsigned long *out)
 {
 	unsigned long value;
 

@@ -31,8 +31,8 @@ const char **spawn_search(const char *program, const char *path)
 	for (const char *p = path; p != NULL && *p != '\0'; p++)
 		dirs += *p == ':';
 	/* each name: directory, slash, program, NUL; an empty directory is "." */
-	files = malloc((dirs + 1) * sizeof *files + (path == NULL ? 0 : strlen(path)) +
-		dirs * (program_len + 3));
+	files = malloc(
+		(dirs + 1) * sizeof *files + (path == NULL ? 0 : strlen(path)) + dirs * (program_len + 3));
 	if (files == NULL)
 		return NULL;
 	text = (char *)(files + dirs + 1);
@@ -92,8 +92,7 @@ static int place(const struct spawn *s)
 			return -1;
 	}
 	for (size_t i = 0; i < s->fds; i++)
-		if (safe[i] == s->to[i] ? fcntl(safe[i], F_SETFD, 0) == -1
-					: dup2(safe[i], s->to[i]) == -1)
+		if (safe[i] == s->to[i] ? fcntl(safe[i], F_SETFD, 0) == -1 : dup2(safe[i], s->to[i]) == -1)
 			return -1;
 	return 0;
 }

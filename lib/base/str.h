@@ -21,8 +21,8 @@ void str_reset(struct str *b);
 void str_put(struct str *b, const void *p, size_t n);
 void str_puts(struct str *b, const char *text);
 void str_putc(struct str *b, char c);
-void str_putu(struct str *b, unsigned long n);                 /* decimal */
-void str_put02u(struct str *b, unsigned n);                    /* decimal, two digits at least */
+void str_putu(struct str *b, unsigned long n);                  /* decimal */
+void str_put02u(struct str *b, unsigned n);                     /* decimal, two digits at least */
 void str_put_printable(struct str *b, const char *p, size_t n); /* bytes outside 0x20..0x7e become '?' */
 
 #endif

@@ -26,9 +26,9 @@ bool envelope_add(struct envelope *e, const char *recipient) __attribute__((warn
 bool envelope_finish(struct envelope *e) __attribute__((warn_unused_result));
 
 enum envelope_check {
-	ENVELOPE_WHOLE,  /* up to and with the last NUL */
-	ENVELOPE_CUT,    /* right so far, but more must come */
-	ENVELOPE_BAD,    /* a letter that is neither F nor T where one must stand */
+	ENVELOPE_WHOLE,   /* up to and with the last NUL */
+	ENVELOPE_CUT,     /* right so far, but more must come */
+	ENVELOPE_BAD,     /* a letter that is neither F nor T where one must stand */
 	ENVELOPE_TOO_LONG /* an address over the limit */
 };
 

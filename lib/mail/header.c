@@ -15,7 +15,7 @@ void header_date(struct str *out, time_t when)
 	str_putc(out, ' ');
 	str_puts(out, months[utc.tm_mon]);
 	str_putc(out, ' ');
-	str_putu(out, (unsigned long)(utc.tm_year + 1900));
+	str_putu(out, (unsigned long)utc.tm_year + 1900);
 	str_putc(out, ' ');
 	str_put02u(out, (unsigned)utc.tm_hour);
 	str_putc(out, ':');

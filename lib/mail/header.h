@@ -16,9 +16,9 @@ void header_date(struct str *out, time_t when);
 /* Hops: Received and Delivered-To fields, counted while the header passes by in pieces of any size. */
 struct header_hops {
 	unsigned hops;
-	bool over;       /* the empty line that ends the header has passed */
-	char start[16];  /* the first bytes of the line that is passing */
-	size_t len;      /* how many of them; stops counting at sizeof start */
+	bool over;      /* the empty line that ends the header has passed */
+	char start[16]; /* the first bytes of the line that is passing */
+	size_t len;     /* how many of them; stops counting at sizeof start */
 };
 
 void header_hops_init(struct header_hops *h);

@@ -52,10 +52,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&session, 0, offsetof(struct session, in_bytes));
 	session.set = &settings;
 	session.state = STATE_IDLE;
-	session.in = (struct io_reader){ .fd = in, .timeout_ms = 1000, .buf = session.in_bytes,
-		.cap = sizeof session.in_bytes };
-	session.out = (struct io_writer){ .fd = out, .timeout_ms = 1000, .buf = session.out_bytes,
-		.cap = sizeof session.out_bytes };
+	session.in = (struct io_reader){
+		.fd = in, .timeout_ms = 1000, .buf = session.in_bytes, .cap = sizeof session.in_bytes
+	};
+	session.out = (struct io_writer){
+		.fd = out, .timeout_ms = 1000, .buf = session.out_bytes, .cap = sizeof session.out_bytes
+	};
 	session.door.broker = -1;
 	envelope_init(&session.envelope, session.envelope_bytes, sizeof session.envelope_bytes);
 	command_loop(&session);

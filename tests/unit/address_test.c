@@ -56,8 +56,7 @@ static void test_table(void)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct address a;
 		size_t used = 0;
-		const char *wrong =
-			address_parse_path(&a, cases[i].path, strlen(cases[i].path), &used);
+		const char *wrong = address_parse_path(&a, cases[i].path, strlen(cases[i].path), &used);
 
 		if (cases[i].want == NULL)
 			tap_ok(wrong != NULL, cases[i].path);

@@ -55,7 +55,8 @@ static void test_broken(void)
 		memcpy(memory, cases[i].bytes, cases[i].n);
 		envelope_init(&e, memory, sizeof memory);
 		got = envelope_check(&e, cases[i].n);
-		tap_ok(got == cases[i].want && (got != ENVELOPE_WHOLE || e.recipients == cases[i].recipients),
+		tap_ok(got == cases[i].want &&
+				(got != ENVELOPE_WHOLE || e.recipients == cases[i].recipients),
 			cases[i].name);
 	}
 }
