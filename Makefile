@@ -111,8 +111,8 @@ $(BIN)/qmail-smtpd: $(BIN)/smtpd
 # Profiles of system calls become filters while we build: see lib/base/sandbox_gen.c.
 $B/gen/sandbox_filters.h: lib/base/sandbox_gen.c
 	@mkdir -p $(@D)
-	$(call say,GEN) $(CC) $(WARN) -o $B/gen/sandbox_gen $< $$($(PKG_CONFIG) --cflags --libs libseccomp)
-	$B/gen/sandbox_gen > $@
+	$(call say,GEN) $(CC) $(WARN) $(if $(SANITIZE),-DSANITIZED) -o $B/gen/sandbox_gen $< $$($(PKG_CONFIG) --cflags --libs libseccomp)
+	@$B/gen/sandbox_gen > $@
 $B/host/lib/base/sandbox.o $B/lean/lib/base/sandbox.o: $B/gen/sandbox_filters.h
 
 $B/unit/%: $B/host/tests/unit/%.o $B/host/portero.a

@@ -25,10 +25,34 @@ static const struct profile {
 			   "rt_sigreturn", "getpid" } },
 };
 
+/* What the address sanitizer's own runtime needs on top, in builds with SANITIZE=1 only. */
+static const char *const sanitizer_calls[] = {
+#ifdef SANITIZED
+	"mmap", "munmap", "madvise", "sigaltstack", "futex", "gettid", "sched_yield", "rt_sigaction",
+#endif
+	NULL
+};
+
 static _Noreturn void fail(const char *what, const char *name, int error)
 {
 	fprintf(stderr, "sandbox_gen: %s %s: error %d\n", what, name, error);
 	exit(1);
+}
+
+static void allow(scmp_filter_ctx ctx, const char *const *calls)
+{
+	for (; *calls != NULL; calls++) {
+		int number = seccomp_syscall_resolve_name(*calls);
+		int error;
+
+		if (number == __NR_SCMP_ERROR)
+			fail("no such system call:", *calls, 0);
+		if (number < 0) /* known, but not on this architecture */
+			continue;
+		error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, number, 0);
+		if (error != 0)
+			fail("cannot allow", *calls, error);
+	}
 }
 
 static scmp_filter_ctx build(const struct profile *p)
@@ -37,18 +61,8 @@ static scmp_filter_ctx build(const struct profile *p)
 
 	if (ctx == NULL || seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0)
 		fail("cannot make a filter for", p->name, 0);
-	for (size_t i = 0; p->calls[i] != NULL; i++) {
-		int number = seccomp_syscall_resolve_name(p->calls[i]);
-		int error;
-
-		if (number == __NR_SCMP_ERROR)
-			fail("no such system call:", p->calls[i], 0);
-		if (number < 0) /* known, but not on this architecture */
-			continue;
-		error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, number, 0);
-		if (error != 0)
-			fail("cannot allow", p->calls[i], error);
-	}
+	allow(ctx, p->calls);
+	allow(ctx, sanitizer_calls);
 	return ctx;
 }
 

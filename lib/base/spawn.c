@@ -11,6 +11,10 @@
 
 #include "base/err.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 void spawn_fd(struct spawn *s, int from, int to)
 {
 	s->from[s->fds] = from;
@@ -121,8 +125,12 @@ pid_t spawn_run(const struct spawn *s, int *exec_errno)
 	/* CLONE_VFORK: one child at a time, so one stack serves them all. */
 	static _Alignas(16) char stack[64 * 1024];
 	struct child c = { .spawn = s };
-	pid_t pid = clone(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &c);
+	pid_t pid;
 
+#ifdef __SANITIZE_ADDRESS__ /* the last child left by exec: its frames are still marked as in use */
+	__asan_unpoison_memory_region(stack, sizeof stack);
+#endif
+	pid = clone(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &c);
 	*exec_errno = c.error;
 	return pid;
 }
