@@ -45,7 +45,6 @@ struct session {
 	struct address sender;
 	struct address recipient; /* the one of the command at hand */
 	struct envelope envelope;
-	bool body_8bit;
 
 	const char *verb; /* of the command at hand; NULL: none was understood */
 	char detail[128]; /* put behind the text of the next reply */

@@ -229,7 +229,9 @@ enum reply transaction_data(struct session *s, struct argument a)
 		door_abort(&s->door);
 		return command_lost(s);
 	}
-	if (b.refused != REPLY_NONE || !envelope_finish(&s->envelope)) {
+	if (b.refused == REPLY_NONE && !envelope_finish(&s->envelope))
+		b.refused = REPLY_TOO_MANY_RECIPIENTS;
+	if (b.refused != REPLY_NONE) {
 		door_abort(&s->door);
 		if (b.refused == REPLY_BARE_NEWLINE)
 			explain_newline(s, &b.lines);

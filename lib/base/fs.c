@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,42 +18,92 @@ int fs_fill_stdio(void)
 	}
 }
 
-ssize_t fs_read_all(int dir, const char *name, char *memory, size_t cap)
+static void close_keeping_errno(int fd)
 {
-	struct stat st;
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+}
+
+/* Reads n bytes, or up to the end. Returns what it read. */
+static ssize_t read_up_to(int fd, char *p, size_t n)
+{
 	size_t have = 0;
-	ssize_t n = -1;
-	int saved;
+
+	while (have < n) {
+		ssize_t got = read(fd, p + have, n - have);
+
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == -1)
+			return -1;
+		if (got == 0)
+			break;
+		have += (size_t)got;
+	}
+	return (ssize_t)have;
+}
+
+/* A descriptor of a regular file, or -1. */
+static int open_regular(int dir, const char *name, struct stat *st)
+{
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us */
 
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, &st) == -1)
-		goto out;
-	if (!S_ISREG(st.st_mode)) {
-		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
-		goto out;
+	if (fstat(fd, st) == 0) {
+		if (S_ISREG(st->st_mode))
+			return fd;
+		errno = S_ISDIR(st->st_mode) ? EISDIR : EINVAL;
 	}
-	while (have < cap) {
-		n = read(fd, memory + have, cap - have);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		have += (size_t)n;
-	}
-	if (have == cap) {
-		errno = EFBIG;
-		n = -1;
-	}
-out:
-	saved = errno;
-	close(fd);
-	errno = saved;
+	close_keeping_errno(fd);
+	return -1;
+}
+
+ssize_t fs_read_all(int dir, const char *name, char *memory, size_t cap)
+{
+	struct stat st;
+	ssize_t n;
+	int fd = open_regular(dir, name, &st);
+
+	if (fd == -1)
+		return -1;
+	n = read_up_to(fd, memory, cap);
+	close_keeping_errno(fd);
 	if (n == -1)
 		return -1;
-	memory[have] = '\0';
-	return (ssize_t)have;
+	if ((size_t)n == cap) {
+		errno = EFBIG;
+		return -1;
+	}
+	memory[n] = '\0';
+	return n;
+}
+
+ssize_t fs_read_file(int dir, const char *name, size_t max, char **text)
+{
+	struct stat st;
+	ssize_t n = -1;
+	int fd = open_regular(dir, name, &st);
+
+	*text = NULL;
+	if (fd == -1)
+		return -1;
+	if ((size_t)st.st_size <= max)
+		*text = malloc((size_t)st.st_size + 1);
+	else
+		errno = EFBIG;
+	if (*text != NULL)
+		n = read_up_to(fd, *text, (size_t)st.st_size); /* one that grows meanwhile is as it was */
+	close_keeping_errno(fd);
+	if (n == -1) {
+		free(*text);
+		*text = NULL;
+		return -1;
+	}
+	(*text)[n] = '\0';
+	return n;
 }
 
 int fs_write_all(int fd, const void *p, size_t n)

@@ -1,6 +1,6 @@
 /* base/fs.h - files read whole, and descriptors 0 to 2 in their places.
  *
- * Errors  -1 with errno; fs_read_all: EFBIG when the file does not fit. */
+ * Errors  -1 with errno; of a read: EISDIR, EINVAL (no regular file), EFBIG (it does not fit). */
 #ifndef BASE_FS_H
 #define BASE_FS_H
 
@@ -11,8 +11,13 @@
  * file end up there. */
 int fs_fill_stdio(void) __attribute__((warn_unused_result));
 
-/* The whole of a regular file into memory, at most cap - 1 bytes and a NUL. Returns the length. */
+/* The whole of a regular file and a NUL into the caller's memory. Returns its length. For files whose size
+ * the kernel does not tell (/proc), and for short ones. */
 ssize_t fs_read_all(int dir, const char *name, char *memory, size_t cap)
+	__attribute__((warn_unused_result));
+
+/* The whole of a regular file, and a NUL behind it, in memory of its size: free() it. Returns its length. */
+ssize_t fs_read_file(int dir, const char *name, size_t max, char **text)
 	__attribute__((warn_unused_result));
 
 /* All n bytes, through short writes and EINTR. */

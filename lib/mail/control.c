@@ -1,35 +1,20 @@
 #include "mail/control.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "base/fs.h"
 #include "base/num.h"
 
-/* The whole file, NUL-terminated. */
+enum { FILE_MAX = 64 * 1024 * 1024 };
+
 static enum control read_file(int dir, const char *name, char **text, size_t *n)
 {
-	struct stat st;
-	ssize_t len;
-	size_t cap;
+	ssize_t len = fs_read_file(dir, name, FILE_MAX, text);
 
-	if (fstatat(dir, name, &st, 0) == -1)
+	if (len == -1)
 		return errno == ENOENT ? CONTROL_MISSING : CONTROL_ERROR;
-	cap = (size_t)st.st_size + 2; /* its NUL, and a byte by which growth shows */
-	*text = malloc(cap);
-	if (*text == NULL)
-		return CONTROL_ERROR;
-	len = fs_read_all(dir, name, *text, cap);
-	if (len == -1) {
-		int saved = errno;
-
-		free(*text);
-		errno = saved;
-		return errno == ENOENT ? CONTROL_MISSING : CONTROL_ERROR;
-	}
 	*n = (size_t)len;
 	return CONTROL_READ;
 }

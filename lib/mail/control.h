@@ -3,7 +3,7 @@
  * Shape   a line file: its first line, without trailing blanks, tabs and newlines. A number file: the
  *         leading digits of that line. A list file: every line so trimmed, without empty ones and those
  *         that begin with '#'; items are NUL-terminated texts one behind another.
- * Cost    a file is read whole into memory of its size; look-ups in a list are linear.
+ * Cost    a file is read whole into memory of its size, 64 MiB at most; look-ups in a list are linear.
  * Errors  an enum control. CONTROL_ERROR leaves errno: a file that is there and cannot be read must stop
  *         the caller, never count as missing.
  * Source  qmail-control(5), qmail-smtpd(8). */
