@@ -137,7 +137,7 @@ unit: $(UNIT)
 test-root:
 	@sh conf/need $(NEED_BUILD) bats=bats python3=python3 iproute2=ip
 	@$(MAKE) --no-print-directory all
-	@BIN=$(abspath $(BIN)) TAP_DIR=$B/tap-root tests/run $(sort $(wildcard tests/root/*.bats))
+	@BIN=$(abspath $(BIN)) TAP_DIR=$B/tap-root TAP_IN=tests/root/inside tests/run $(sort $(wildcard tests/root/*.bats))
 
 bench:
 	@sh conf/need $(NEED_BUILD)
