@@ -32,6 +32,9 @@ NEED_BUILD  := gcc=gcc pkg-config=pkg-config libcdb-dev=pc:libcdb libseccomp-dev
                libc-ares-dev=pc:libcares musl-tools=musl-gcc libc6-dev=ldconfig
 APT         := make $(foreach n,$(NEED_BUILD),$(firstword $(subst =, ,$n)))
 MISSING     := $(strip $(foreach p,$(NEEDS),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p)))
+# As many jobs as processors, unless whoever calls has said how many.
+JOBS        = $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc 2>/dev/null || echo 2))
+
 # These first see to it that everything is there (conf/need), then call make again.
 CAREFUL     := demo test test-root bench fuzz
 ifneq ($(MISSING),)
@@ -123,25 +126,25 @@ $B/unit/%: $B/host/tests/unit/%.o $B/host/portero.a
 
 demo:
 	@sh conf/need $(NEED_BUILD)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(JOBS) --no-print-directory all
 	@BIN=$(abspath $(BIN)) sh conf/demo
 
 TESTS       := $(UNIT) $(sort $(wildcard tests/*.bats))
 test:
 	@sh conf/need $(NEED_BUILD) bats=bats python3=python3
-	@$(MAKE) --no-print-directory all unit
+	@$(MAKE) $(JOBS) --no-print-directory all unit
 	@BIN=$(abspath $(BIN)) TAP_DIR=$B/tap tests/run $(TESTS)
 
 unit: $(UNIT)
 
 test-root:
 	@sh conf/need $(NEED_BUILD) bats=bats python3=python3 iproute2=ip
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(JOBS) --no-print-directory all
 	@BIN=$(abspath $(BIN)) TAP_DIR=$B/tap-root TAP_IN=tests/root/inside tests/run $(sort $(wildcard tests/root/*.bats))
 
 bench:
 	@sh conf/need $(NEED_BUILD)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(JOBS) --no-print-directory all
 	@BIN=$(abspath $(BIN)) tests/bench/run
 
 # libFuzzer over all rooms. What it finds that is new stays in build/fuzz; seeds are in tests/data/fuzz.

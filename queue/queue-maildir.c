@@ -157,6 +157,7 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		die_usage(usage);
 	umask(077);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write error */
 	signal(SIGALRM, on_alarm);
 	alarm(LIFE_S);
 	if (maildir_open(&box, argv[1]) == -1)
