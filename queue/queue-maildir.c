@@ -31,7 +31,7 @@ static _Noreturn void fail(enum door_exit code, const char *what)
 
 	maildir_abandon(&box);
 	warn("%s: %s", what, strerror(saved));
-	_exit(code);
+	_exit((int)code);
 }
 
 static void on_alarm(int sig)
@@ -168,7 +168,7 @@ int main(int argc, char **argv)
 	envelope_init(&e, envelope_bytes, sizeof envelope_bytes);
 	got = door_read_envelope(&e);
 	if (got != DOOR_KEPT)
-		_exit(got);
+		_exit((int)got);
 	if (e.recipients > 0) /* a message for nobody is taken, and goes to nobody, as in qmail */
 		deliver(&e, have, spilled);
 	_exit(DOOR_KEPT);

@@ -30,5 +30,5 @@ int main(int argc, char **argv)
 	if (n == -1)
 		_exit(DOOR_READ);
 	envelope_init(&e, bytes, sizeof bytes);
-	_exit(door_read_envelope(&e));
+	_exit((int)door_read_envelope(&e));
 }

@@ -18,7 +18,7 @@ void err_silence(bool on)
 	silent = on;
 }
 
-static void say(const char *kind, const char *fmt, va_list args)
+static __attribute__((format(printf, 2, 0))) void say(const char *kind, const char *fmt, va_list args)
 {
 	char line[ERR_LINE];
 	size_t n;

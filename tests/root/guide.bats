@@ -82,13 +82,11 @@ say() {
 }
 
 @test "server and smtpd run as the user and the group that were asked for, and no other" {
-	local pid status
-	pid=$(cat /var/qmail/tcpserver.pid)
-	for status in /proc/"$pid"/status; do
-		grep -qE $'^Uid:\t5003\t5003\t5003\t5003$' "$status"
-		grep -qE $'^Gid:\t5002\t5002\t5002\t5002$' "$status"
-		grep -qE $'^Groups:\t5002 $' "$status"
-	done
+	local status
+	status=/proc/$(cat /var/qmail/tcpserver.pid)/status
+	grep -qE $'^Uid:\t5003\t5003\t5003\t5003$' "$status"
+	grep -qE $'^Gid:\t5002\t5002\t5002\t5002$' "$status"
+	grep -qE $'^Groups:\t5002 $' "$status"
 	# the file belongs to whom smtpd ran as
 	python3 -c 'import socket
 s = socket.create_connection(("127.0.0.1", 25), 10)
