@@ -109,7 +109,7 @@ $(foreach p,$(HOSTED),$(eval $(call host_program,$p)))
 $(foreach p,$(LEAN),$(eval $(call lean_program,$p)))
 
 $(BIN)/qmail-smtpd: $(BIN)/smtpd
-	ln -sf smtpd $@
+	$(call say,LN) ln -sf smtpd $@
 
 # Profiles of system calls become filters while we build: see lib/base/sandbox_gen.c.
 $B/gen/sandbox_filters.h: lib/base/sandbox_gen.c

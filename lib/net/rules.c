@@ -1,0 +1,529 @@
+#include "net/rules.h"
+
+#include <cdb.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "net/addr.h"
+#include "net/rules_verify.h"
+
+/* A key whose name is not in its normal form, so that its hash in the tables is not the normal one's. */
+struct odd_key {
+	unsigned hash; /* of the normal form */
+	unsigned pos;
+};
+
+struct image {
+	struct cdb cdb;
+	char *key;	  /* room for any key of the file, so a question that is longer matches none */
+	size_t key_room;  /* with a NUL */
+	struct odd_key *odd;
+	size_t odd_count;
+	size_t odd_room;
+};
+
+struct rules {
+	const char *path;
+	struct stat seen; /* what the path named when it was read */
+	int error;	  /* why that cannot be used, or 0 */
+	bool loaded;	  /* image holds it */
+	struct image image;
+};
+
+static int fail(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/* ---- names in keys -------------------------------------------------------------------------------- */
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* Where the name begins: behind a first "=" or the last "@=". NULL: this key has no name. */
+static const char *name_of(const char *key, size_t n)
+{
+	if (n > 0 && key[0] == '=')
+		return key + 1;
+	for (size_t i = n; i >= 2; i--)
+		if (key[i - 1] == '=' && key[i - 2] == '@')
+			return key + i;
+	return NULL;
+}
+
+/* A name with its last dot, if that is not all there is, cut off. */
+static size_t name_len(const char *name, size_t n)
+{
+	return n > 1 && name[n - 1] == '.' ? n - 1 : n;
+}
+
+static void put_name(struct str *key, const char *name, size_t n)
+{
+	n = name_len(name, n);
+	for (size_t i = 0; i < n; i++)
+		str_putc(key, lower(name[i]));
+}
+
+/* The normal form of a key of the file; false when it is that already. */
+static bool normalise(struct str *out, const char *key, size_t n)
+{
+	const char *name = name_of(key, n);
+
+	if (name == NULL)
+		return false;
+	str_reset(out);
+	str_put(out, key, (size_t)(name - key));
+	put_name(out, name, n - (size_t)(name - key));
+	return out->len != n || memcmp(out->s, key, n) != 0;
+}
+
+/* ---- reading a file ------------------------------------------------------------------------------- */
+
+static void image_free(struct image *m)
+{
+	if (m->cdb.cdb_mem != NULL)
+		cdb_free(&m->cdb);
+	free(m->key);
+	free(m->odd);
+	memset(m, 0, sizeof *m);
+}
+
+static int remember_longest(void *arg, unsigned pos, const unsigned char *key, size_t n)
+{
+	struct image *m = arg;
+
+	(void)pos;
+	(void)key;
+	if (n >= m->key_room)
+		m->key_room = n + 1;
+	return 0;
+}
+
+static int remember_odd(struct image *m, unsigned hash, unsigned pos)
+{
+	if (m->odd_count == m->odd_room) {
+		const size_t room = m->odd_room == 0 ? 16 : m->odd_room * 2;
+		struct odd_key *more = realloc(m->odd, room * sizeof *more);
+
+		if (more == NULL)
+			return -1;
+		m->odd = more;
+		m->odd_room = room;
+	}
+	m->odd[m->odd_count].hash = hash;
+	m->odd[m->odd_count].pos = pos;
+	m->odd_count++;
+	return 0;
+}
+
+static int by_hash_and_place(const void *a, const void *b)
+{
+	const struct odd_key *x = a, *y = b;
+
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	return x->pos < y->pos ? -1 : x->pos > y->pos;
+}
+
+static int index_odd_keys(struct image *m)
+{
+	struct str normal;
+	unsigned pos;
+
+	m->key = malloc(m->key_room);
+	if (m->key == NULL)
+		return -1;
+	str_init(&normal, m->key, m->key_room);
+	cdb_seqinit(&pos, &m->cdb);
+	for (;;) {
+		const unsigned at = pos;
+		const char *key;
+		const int more = cdb_seqnext(&pos, &m->cdb);
+
+		if (more <= 0)
+			break;
+		key = cdb_getkey(&m->cdb);
+		if (key == NULL)
+			return -1;
+		if (normalise(&normal, key, cdb_keylen(&m->cdb)) &&
+			remember_odd(m, cdb_hash(normal.s, (unsigned)normal.len), at) == -1)
+			return -1;
+	}
+	if (m->odd_count > 0)
+		qsort(m->odd, m->odd_count, sizeof *m->odd, by_hash_and_place);
+	return 0;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static int copy_bytes(int from, int to, off_t size)
+{
+	char block[64 * 1024];
+
+	while (size > 0) {
+		ssize_t n = read(from, block, sizeof block);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		if (n == 0 || n > size)
+			return fail(EAGAIN); /* it changes while we read */
+		if (fs_write_all(to, block, (size_t)n) == -1)
+			return -1;
+		size -= n;
+	}
+	return 0;
+}
+
+/* A descriptor of our own copy, which not even we can change any more: a mapping of the file itself would
+ * be SIGBUS when somebody cuts it in place, and could change after it was verified. */
+static int private_copy(int fd, off_t size)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+	int saved;
+	int copy = memfd_create("rules", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (copy == -1)
+		return -1;
+	if (copy_bytes(fd, copy, size) == 0 && fcntl(copy, F_ADD_SEALS, seals) == 0)
+		return copy;
+	saved = errno;
+	close(copy);
+	return fail(saved);
+}
+
+static int image_check(struct image *m, size_t size)
+{
+	const struct rules_visit visit = { .record = remember_longest, .arg = m };
+	const unsigned char *file = cdb_get(&m->cdb, (unsigned)size, 0);
+
+	if (file == NULL)
+		return -1;
+	m->key_room = 1;
+	if (rules_verify(file, size, &visit) == -1)
+		return -1;
+	return index_odd_keys(m);
+}
+
+static int image_load(struct image *m, int fd, const struct stat *st)
+{
+	struct stat after;
+	int copy, result, saved;
+
+	if (!S_ISREG(st->st_mode))
+		return fail(S_ISDIR(st->st_mode) ? EISDIR : EINVAL);
+	if (st->st_size == 0)
+		return fail(EINVAL); /* as ucspi-tcp says it: "> rules.cdb" is an accident of its own */
+	if (st->st_size > RULES_FILE_MAX)
+		return fail(EFBIG);
+	copy = private_copy(fd, st->st_size);
+	if (copy == -1)
+		return -1;
+	memset(m, 0, sizeof *m);
+	result = cdb_init(&m->cdb, copy);
+	saved = errno;
+	close(copy); /* the mapping stays */
+	if (result != 0)
+		return fail(saved);
+	result = image_check(m, (size_t)st->st_size);
+	if (result == 0 && (fstat(fd, &after) == -1 || !same_file(st, &after)))
+		result = fail(EAGAIN);
+	if (result == -1) {
+		saved = errno;
+		image_free(m);
+		errno = saved;
+	}
+	return result;
+}
+
+static void forget(struct rules *r)
+{
+	if (r->loaded)
+		image_free(&r->image);
+	r->loaded = false;
+}
+
+struct rules *rules_open(const char *path)
+{
+	struct rules *r = calloc(1, sizeof *r);
+
+	if (r != NULL)
+		r->path = path;
+	return r;
+}
+
+void rules_close(struct rules *r)
+{
+	if (r == NULL)
+		return;
+	forget(r);
+	free(r);
+}
+
+static int reload(struct rules *r)
+{
+	int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us */
+
+	r->error = 0;
+	forget(r);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &r->seen) == -1 || image_load(&r->image, fd, &r->seen) == -1)
+		r->error = errno;
+	else
+		r->loaded = true;
+	close(fd);
+	return r->error == 0 ? 0 : fail(r->error);
+}
+
+int rules_refresh(struct rules *r)
+{
+	struct stat now;
+
+	if (stat(r->path, &now) == -1) {
+		const int saved = errno;
+
+		r->error = 0;
+		forget(r);
+		return fail(saved);
+	}
+	if (r->loaded && same_file(&now, &r->seen))
+		return 0;
+	/* damage is not read again with every client, but what may pass (ENOMEM) is */
+	if (r->error == EPROTO && same_file(&now, &r->seen))
+		return fail(r->error);
+	return reload(r);
+}
+
+/* ---- look-up -------------------------------------------------------------------------------------- */
+
+/* The first record of the file with this name in any spelling, if it is before *pos. */
+static void find_odd(const struct image *m, const struct str *key, unsigned *pos)
+{
+	const unsigned hash = cdb_hash(key->s, (unsigned)key->len);
+	size_t low = 0, high = m->odd_count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (m->odd[middle].hash < hash)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < m->odd_count && m->odd[low].hash == hash && m->odd[low].pos < *pos; low++) {
+		const unsigned at = m->odd[low].pos;
+		const unsigned n = cdb_unpack(cdb_get(&m->cdb, 8, at));
+		const char *have = cdb_get(&m->cdb, n, at + 8);
+		const char *name = name_of(have, n);
+		size_t len = name_len(name, n - (size_t)(name - have)) + (size_t)(name - have);
+		bool same = len == key->len && memcmp(have, key->s, (size_t)(name - have)) == 0;
+
+		for (size_t i = (size_t)(name - have); same && i < len; i++)
+			same = lower(have[i]) == key->s[i];
+		if (same) {
+			*pos = at;
+			return;
+		}
+	}
+}
+
+static void tell(const struct image *m, unsigned pos, struct rules_verdict *v)
+{
+	const unsigned char *head = cdb_get(&m->cdb, 8, pos);
+	const unsigned key_len = cdb_unpack(head), data_len = cdb_unpack(head + 4);
+
+	v->found = true;
+	v->key = (const char *)head + 8;
+	v->key_len = key_len;
+	v->next = v->key + key_len;
+	v->end = v->next + data_len;
+	v->deny = data_len > 0 && *v->next == 'D';
+	if (v->deny)
+		v->next += 2;
+}
+
+/* 1 the key is there, 0 it is not, -1 errno. */
+static int probe(struct image *m, const struct str *key, struct rules_verdict *v)
+{
+	unsigned pos = UINT_MAX;
+	int found;
+
+	if (key->full) /* longer than every key of the file */
+		return 0;
+	found = cdb_find(&m->cdb, key->s, (unsigned)key->len);
+	if (found < 0)
+		return -1;
+	if (found > 0)
+		pos = cdb_keypos(&m->cdb) - 8;
+	if (m->odd_count > 0 && name_of(key->s, key->len) != NULL)
+		find_odd(m, key, &pos);
+	if (pos == UINT_MAX)
+		return 0;
+	tell(m, pos, v);
+	return 1;
+}
+
+/* before + name, the name in its normal form; NULL is no name. */
+static int probe_key(struct image *m, const char *info, const char *text, const char *name,
+	struct rules_verdict *v)
+{
+	struct str key;
+
+	str_init(&key, m->key, m->key_room);
+	if (info != NULL) {
+		str_puts(&key, info);
+		str_putc(&key, '@');
+	}
+	str_puts(&key, text);
+	if (name != NULL)
+		put_name(&key, name, strlen(name));
+	return probe(m, &key, v);
+}
+
+static int probe_cut_address(struct image *m, const char *ip, struct rules_verdict *v)
+{
+	struct str key;
+
+	for (size_t n = strlen(ip); n > 0; n--) {
+		int found;
+
+		if (ip[n - 1] != '.')
+			continue;
+		str_init(&key, m->key, m->key_room);
+		str_put(&key, ip, n);
+		found = probe(m, &key, v);
+		if (found != 0)
+			return found;
+	}
+	return 0;
+}
+
+static int probe_suffixes(struct image *m, const char *host, struct rules_verdict *v)
+{
+	for (const char *dot = strchr(host, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
+		int found;
+
+		if (dot > host && dot[1] == '\0') /* the last dot is no part of a name */
+			break;
+		found = probe_key(m, NULL, "=", dot, v);
+		if (found != 0)
+			return found;
+	}
+	return probe_key(m, NULL, "=", NULL, v);
+}
+
+/* The classic order. Each step is one key, or a family of keys from the longest to the shortest. */
+static int find(struct image *m, const struct rules_client *who, struct rules_verdict *v)
+{
+	int found = 0;
+
+	if (who->info != NULL)
+		found = probe_key(m, who->info, who->ip, NULL, v);
+	if (found == 0 && who->info != NULL && who->host != NULL)
+		found = probe_key(m, who->info, "=", who->host, v);
+	if (found == 0)
+		found = probe_key(m, NULL, who->ip, NULL, v);
+	if (found == 0 && who->host != NULL)
+		found = probe_key(m, NULL, "=", who->host, v);
+	if (found == 0)
+		found = probe_cut_address(m, who->ip, v);
+	if (found == 0 && who->host != NULL)
+		found = probe_suffixes(m, who->host, v);
+	if (found == 0)
+		found = probe_key(m, NULL, "", NULL, v);
+	return found;
+}
+
+int rules_find(struct rules *r, const struct rules_client *who, struct rules_verdict *v)
+{
+	struct rules_client client = *who;
+	char ip[ADDR_TEXT];
+	struct addr a;
+
+	memset(v, 0, sizeof *v);
+	if (!r->loaded)
+		return fail(EINVAL);
+	if (strchr(who->ip, ':') != NULL && addr_parse(who->ip, &a) == NULL) {
+		addr_format(&a, ip); /* ::ffff:1.2.3.4 is 1.2.3.4 */
+		client.ip = ip;
+	}
+	return find(&r->image, &client, v) == -1 ? -1 : 0;
+}
+
+const char *rules_variable(struct rules_verdict *v, size_t *n)
+{
+	const char *pair;
+
+	if (v->next == v->end)
+		return NULL;
+	pair = v->next + 1; /* behind the "+" */
+	*n = strlen(pair);  /* every item has its NUL: rules_verify */
+	v->next = pair + *n + 1;
+	return pair;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------- */
+
+struct rules_make {
+	struct cdb_make cdb;
+};
+
+void rules_put_deny(struct str *data)
+{
+	str_put(data, "D", 2);
+}
+
+void rules_put_variable(struct str *data, const char *name, size_t name_size, const char *value,
+	size_t value_size)
+{
+	str_putc(data, '+');
+	str_put(data, name, name_size);
+	str_putc(data, '=');
+	str_put(data, value, value_size);
+	str_putc(data, '\0');
+}
+
+struct rules_make *rules_make_open(int fd)
+{
+	struct rules_make *m = malloc(sizeof *m);
+
+	if (m != NULL && cdb_make_start(&m->cdb, fd) != 0) {
+		free(m);
+		return NULL;
+	}
+	return m;
+}
+
+int rules_make_add(struct rules_make *m, const char *key, size_t key_len, const char *data,
+	size_t data_len)
+{
+	if (key_len > UINT_MAX || data_len > UINT_MAX)
+		return fail(ENOMEM);
+	return cdb_make_add(&m->cdb, key, (unsigned)key_len, data, (unsigned)data_len) == 0 ? 0 : -1;
+}
+
+int rules_make_finish(struct rules_make *m)
+{
+	const int result = cdb_make_finish(&m->cdb);
+
+	free(m);
+	return result == 0 ? 0 : -1;
+}

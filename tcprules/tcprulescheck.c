@@ -1,0 +1,67 @@
+/* tcprulescheck - what a rules cdb says about the client named in the environment. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/errtext.h"
+#include "base/fs.h"
+#include "net/rules.h"
+#include "net/ucspi.h"
+
+static const char usage[] = "tcprulescheck: usage: tcprulescheck rules.cdb\n";
+
+static const char help[] =
+	"tcprulescheck: usage: tcprulescheck rules.cdb\n"
+	"Prints the rule for TCPREMOTEIP, TCPREMOTEHOST and TCPREMOTEINFO of the environment.\n"
+	"  --help     print this and exit\n"
+	"  --version  print the version and exit\n";
+
+static void print(struct rules_verdict *v)
+{
+	const char *pair;
+	size_t n;
+
+	if (v->found) {
+		fputs("rule ", stdout);
+		fwrite(v->key, 1, v->key_len, stdout);
+		fputs(":\n", stdout);
+	} else {
+		fputs("default:\n", stdout);
+	}
+	while (!v->deny && (pair = rules_variable(v, &n)) != NULL)
+		printf("set environment variable %s\n", pair);
+	puts(v->deny ? "deny connection" : "allow connection");
+}
+
+int main(int argc, char **argv)
+{
+	const char *environment[UCSPI_VARS];
+	struct rules_client who;
+	struct rules_verdict verdict;
+	struct rules *rules;
+
+	err_name("tcprulescheck");
+	if (fs_fill_stdio() == -1)
+		die(EXIT_TEMPORARY, "unable to open /dev/null: %s", errtext(errno));
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+		return fs_write_all(1, help, sizeof help - 1) == 0 ? 0 : EXIT_TEMPORARY;
+	if (argc > 1 && strcmp(argv[1], "--version") == 0)
+		return puts("portero " PORTERO_VERSION) == EOF ? EXIT_TEMPORARY : 0;
+	if (argc < 2 || strncmp(argv[1], "--", 2) == 0)
+		die_usage(usage);
+
+	ucspi_read(environment);
+	who.ip = environment[UCSPI_REMOTEIP] != NULL ? environment[UCSPI_REMOTEIP] : "0.0.0.0";
+	who.host = environment[UCSPI_REMOTEHOST];
+	who.info = environment[UCSPI_REMOTEINFO];
+
+	rules = rules_open(argv[1]);
+	if (rules == NULL || rules_refresh(rules) == -1 || rules_find(rules, &who, &verdict) == -1)
+		die(EXIT_TEMPORARY, "unable to read %s: %s", argv[1], errtext(errno));
+	print(&verdict);
+	rules_close(rules);
+	return fflush(stdout) == 0 ? 0 : EXIT_TEMPORARY;
+}

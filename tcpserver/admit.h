@@ -1,0 +1,38 @@
+/* admit.h - a connection and what is known of it, into a verdict and an environment.
+ *
+ * Shape   everything happens in the server's own process and without waiting: a client that is refused
+ *         costs no other. The environment belongs to the struct and is good until the next admit_decide.
+ * Errors  ADMIT_DROP: no verdict can be had (rules unreadable, out of memory), so nobody is let in;
+ *         admit_explain says why on descriptor 2, once a minute, or with -v for each client.
+ * Source  tcpserver(1) of ucspi-tcp for the order of variables; the rule's come last and may replace any. */
+#ifndef TCPSERVER_ADMIT_H
+#define TCPSERVER_ADMIT_H
+
+#include <stdint.h>
+
+#include "base/env.h"
+#include "net/rules.h"
+#include "net/ends.h"
+#include "tcpserver/config.h"
+#include "tcpserver/names.h"
+
+enum admit { ADMIT_OK, ADMIT_DENY, ADMIT_DROP };
+
+struct admit_desk {
+	const struct config *config;
+	struct rules *rules; /* NULL without -x */
+	struct env env;
+	int drop_errno; /* of the last ADMIT_DROP */
+	int64_t quiet_until_ms;
+};
+
+int admit_open(struct admit_desk *d, const struct config *c) __attribute__((warn_unused_result));
+enum admit admit_decide(struct admit_desk *d, const struct ends *ends, const struct names *names);
+void admit_explain(struct admit_desk *d); /* the last ADMIT_DROP */
+
+/* The three texts as the client's program sees them; NULL is "not set". */
+const char *admit_local_host(const struct config *c, const struct names *n);
+const char *admit_remote_host(const struct config *c, const struct names *n);
+const char *admit_remote_info(const struct names *n);
+
+#endif
