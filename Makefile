@@ -129,7 +129,7 @@ demo:
 	@$(MAKE) $(JOBS) --no-print-directory all
 	@BIN=$(abspath $(BIN)) sh conf/demo
 
-TESTS       := $(UNIT) $(sort $(wildcard tests/*.bats))
+TESTS       := $(UNIT) $(sort $(wildcard tests/*.bats)) tests/differential/ucspi_tcp.py
 test:
 	@sh conf/need $(NEED_BUILD) bats=bats python3=python3
 	@$(MAKE) $(JOBS) --no-print-directory all unit

@@ -137,13 +137,13 @@ static void deliver(const struct envelope *e, size_t have, int spilled)
 		fail(DOOR_WRITE, "unable to keep the message in new");
 }
 
-static const char usage[] = "queue-maildir: usage: queue-maildir maildir\n";
+#define USAGE "queue-maildir: usage: queue-maildir maildir\n"
+
 static const char help[] =
-	"usage: queue-maildir maildir\n"
-	"Takes one message by the qmail-queue protocol (message on descriptor 0, envelope on 1)\n"
-	"and delivers it into maildir, which must exist. See queue-maildir(8).\n"
-	"  --help      this text\n"
-	"  --version   the version of portero\n";
+	USAGE "Takes one message by the qmail-queue protocol (message on descriptor 0, envelope on 1)\n"
+	      "and delivers it into maildir, which must exist. See queue-maildir(8).\n"
+	      "  --help      this text\n"
+	      "  --version   the version of portero\n";
 
 int main(int argc, char **argv)
 {
@@ -155,7 +155,7 @@ int main(int argc, char **argv)
 	err_name("queue-maildir");
 	err_option(argc, argv, help);
 	if (argc != 2)
-		die_usage(usage);
+		die_usage(USAGE);
 	umask(077);
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write error */
 	signal(SIGALRM, on_alarm);

@@ -8,13 +8,13 @@ enum { PIECE = 64 * 1024, ENVELOPE_BYTES = 4 * 1024 * 1024 };
 
 static char bytes[ENVELOPE_BYTES];
 
-static const char usage[] = "queue-null: usage: queue-null\n";
+#define USAGE "queue-null: usage: queue-null\n"
+
 static const char help[] =
-	"usage: queue-null\n"
-	"Takes one message by the qmail-queue protocol (message on descriptor 0, envelope on 1)\n"
-	"and throws it away: for measuring and for trying smtpd out. See queue-null(8).\n"
-	"  --help      this text\n"
-	"  --version   the version of portero\n";
+	USAGE "Takes one message by the qmail-queue protocol (message on descriptor 0, envelope on 1)\n"
+	      "and throws it away: for measuring and for trying smtpd out. See queue-null(8).\n"
+	      "  --help      this text\n"
+	      "  --version   the version of portero\n";
 
 int main(int argc, char **argv)
 {
@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 	err_name("queue-null");
 	err_option(argc, argv, help);
 	if (argc != 1)
-		die_usage(usage);
+		die_usage(USAGE);
 	while ((n = door_read_message(bytes, PIECE)) > 0)
 		;
 	if (n == -1)

@@ -10,13 +10,13 @@
 #include "smtpd/command.h"
 #include "smtpd/event.h"
 
-static const char usage[] = "smtpd: usage: smtpd\n";
+#define USAGE "smtpd: usage: smtpd\n"
+
 static const char help[] =
-	"usage: smtpd\n"
-	"Speaks SMTP on descriptors 0 and 1; started by tcpserver, inetd, xinetd and their like.\n"
-	"Configured by control files and environment: see smtpd(8).\n"
-	"  --help      this text\n"
-	"  --version   the version of portero\n";
+	USAGE "Speaks SMTP on descriptors 0 and 1; started by tcpserver, inetd, xinetd and their like.\n"
+	      "Configured by control files and environment: see smtpd(8).\n"
+	      "  --help      this text\n"
+	      "  --version   the version of portero\n";
 
 /* Nothing is written here before it is needed: pages that no session reaches cost nothing. */
 static struct settings settings;
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 	err_name("smtpd");
 	err_option(argc, argv, help);
 	if (argc > 1 && argv[1][0] == '-')
-		die_usage(usage); /* other arguments are ignored, as in qmail-smtpd */
+		die_usage(USAGE); /* other arguments are ignored, as in qmail-smtpd */
 	signal(SIGPIPE, SIG_IGN);
 	log_open("smtpd");
 

@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/env.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/num.h"
 #include "base/spawn.h"
 #include "net/dns.h"
@@ -62,7 +61,7 @@ static void on_name(void *arg, enum dns_result result, const char *name)
 	h->open = false;
 	h->result = result;
 	if (result == DNS_FOUND)
-		strcpy(h->name, name); /* both are DNS_NAME long */
+		memcpy(h->name, name, strlen(name) + 1); /* both are DNS_NAME long */
 }
 
 static void ask_name(struct dns *d, const struct addr *a, int64_t deadline_ms, struct host *h)
@@ -117,8 +116,8 @@ static void look_up(struct connection *c, bool ask_ident, int ident_timeout_ms)
 
 	ask_name(d, &e->local, now + DNS_TIMEOUT_MS, &c->local_host);
 	ask_name(d, &e->remote, now + DNS_TIMEOUT_MS, &c->remote_host);
-	c->identing = ask_ident && ident_open(&c->ident, &e->local, e->local_port, &e->remote,
-					   e->remote_port) == 0;
+	c->identing = ask_ident &&
+		      ident_open(&c->ident, &e->local, e->local_port, &e->remote, e->remote_port) == 0;
 	while (c->local_host.open || c->remote_host.open || c->identing)
 		wait_and_step(c, d, ident_deadline_ms);
 	dns_close(d);
@@ -139,11 +138,6 @@ static bool is_set_already(void)
 	return proto != NULL && strcmp(proto, "TCP") == 0;
 }
 
-static _Noreturn void print_and_exit(const char *text)
-{
-	_exit(fs_write_all(1, text, strlen(text)) == 0 ? 0 : EXIT_TEMPORARY);
-}
-
 int main(int argc, char **argv)
 {
 	struct connection c = { 0 };
@@ -152,10 +146,7 @@ int main(int argc, char **argv)
 	bool ask_ident = true;
 	unsigned long timeout_s = IDENT_TIMEOUT_S;
 
-	if (argc > 1 && strcmp(argv[1], "--help") == 0)
-		print_and_exit(help);
-	if (argc > 1 && strcmp(argv[1], "--version") == 0)
-		print_and_exit("portero " PORTERO_VERSION "\n");
+	err_option(argc, argv, help);
 	opterr = 0;
 	for (int option; (option = getopt(argc, argv, "+rRt:")) != -1;)
 		if (option == 'r' || option == 'R')

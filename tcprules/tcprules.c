@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -51,16 +52,14 @@ static void open_room(struct work *w, size_t line_len)
 static _Noreturn void die_bad_line(const char *line, size_t n)
 {
 	static const char before[] = "tcprules: fatal: unable to parse this line: ";
-	const size_t text_len = strnlen(line, n);
-	char *text = malloc(sizeof before + text_len);
+	const struct iovec parts[] = {
+		{ (char *)before, sizeof before - 1 },
+		{ (char *)line, strnlen(line, n) },
+		{ (char *)"\n", 1 },
+	};
 
-	if (text == NULL)
-		die(EXIT_PERMANENT, "unable to parse this line");
-	memcpy(text, before, sizeof before - 1);
-	memcpy(text + sizeof before - 1, line, text_len);
-	text[sizeof before - 1 + text_len] = '\n';
-	if (fs_write_all(2, text, sizeof before + text_len) == -1)
-		_exit(EXIT_PERMANENT);
+	if (writev(2, parts, sizeof parts / sizeof parts[0]) == -1)
+		_exit(EXIT_PERMANENT); /* the same, but nobody heard it */
 	_exit(EXIT_PERMANENT);
 }
 
@@ -143,10 +142,7 @@ int main(int argc, char **argv)
 	err_name("tcprules");
 	if (fs_fill_stdio() == -1)
 		die(EXIT_TEMPORARY, "unable to open /dev/null: %s", errtext(errno));
-	if (argc > 1 && strcmp(argv[1], "--help") == 0)
-		return fs_write_all(1, help, sizeof help - 1) == 0 ? 0 : EXIT_TEMPORARY;
-	if (argc > 1 && strcmp(argv[1], "--version") == 0)
-		return puts("portero " PORTERO_VERSION) == EOF ? EXIT_TEMPORARY : 0;
+	err_option(argc, argv, help);
 	if (argc < 3 || strncmp(argv[1], "--", 2) == 0)
 		die_usage(usage);
 	target = argv[1];

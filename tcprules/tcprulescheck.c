@@ -46,10 +46,7 @@ int main(int argc, char **argv)
 	err_name("tcprulescheck");
 	if (fs_fill_stdio() == -1)
 		die(EXIT_TEMPORARY, "unable to open /dev/null: %s", errtext(errno));
-	if (argc > 1 && strcmp(argv[1], "--help") == 0)
-		return fs_write_all(1, help, sizeof help - 1) == 0 ? 0 : EXIT_TEMPORARY;
-	if (argc > 1 && strcmp(argv[1], "--version") == 0)
-		return puts("portero " PORTERO_VERSION) == EOF ? EXIT_TEMPORARY : 0;
+	err_option(argc, argv, help);
 	if (argc < 2 || strncmp(argv[1], "--", 2) == 0)
 		die_usage(usage);
 

@@ -24,6 +24,12 @@ int admit_open(struct admit_desk *d, const struct config *c)
 	return d->rules == NULL ? -1 : 0;
 }
 
+void admit_close(struct admit_desk *d)
+{
+	rules_close(d->rules);
+	env_free(&d->env);
+}
+
 const char *admit_local_host(const struct config *c, const struct names *n)
 {
 	if (c->local_name != NULL)
@@ -89,8 +95,8 @@ enum admit admit_decide(struct admit_desk *d, const struct ends *ends, const str
 	};
 
 	env_rewind(&d->env);
-	if (ends_export(ends, admit_local_host(c, names), admit_remote_host(c, names), who.info,
-		    &d->env) == -1)
+	if (ends_export(ends, admit_local_host(c, names), admit_remote_host(c, names), who.info, &d->env) ==
+		-1)
 		return drop(d, errno);
 	if (d->rules == NULL)
 		return ADMIT_OK;

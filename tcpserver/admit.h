@@ -27,6 +27,8 @@ struct admit_desk {
 };
 
 int admit_open(struct admit_desk *d, const struct config *c) __attribute__((warn_unused_result));
+void admit_close(struct admit_desk *d);
+
 enum admit admit_decide(struct admit_desk *d, const struct ends *ends, const struct names *names);
 void admit_explain(struct admit_desk *d); /* the last ADMIT_DROP */
 

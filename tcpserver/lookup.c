@@ -70,9 +70,10 @@ static int start(struct lookup *l)
 	return 0;
 }
 
-static void stop(struct lookup *l)
+void lookup_close(struct lookup *l)
 {
-	close(l->fd);
+	if (l->fd != -1)
+		close(l->fd);
 	l->fd = -1;
 }
 
@@ -98,6 +99,6 @@ bool lookup_next(struct lookup *l, struct lookup_answer *a)
 		return true;
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return false;
-	stop(l);
+	lookup_close(l);
 	return false;
 }

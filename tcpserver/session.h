@@ -15,7 +15,7 @@
 enum session_state {
 	SESSION_FREE,
 	SESSION_TAKEN,
-	SESSION_ASKING,	 /* its question could not be sent yet */
+	SESSION_ASKING,  /* its question could not be sent yet */
 	SESSION_WAITING, /* for an answer */
 	SESSION_RUNNING
 };
@@ -23,8 +23,8 @@ enum session_state {
 struct session {
 	enum session_state state;
 	uint32_t generation; /* how often this entry was used: an answer may come too late */
-	pid_t pid;	     /* RUNNING */
-	int fd;		     /* until it is RUNNING */
+	pid_t pid;           /* RUNNING */
+	int fd;              /* until it is RUNNING */
 	int64_t deadline_ms; /* ASKING, WAITING: then it goes on without names */
 	struct ends ends;
 	struct session *before; /* in the queue of those who wait, or in the list of free entries */
@@ -42,6 +42,7 @@ struct sessions {
 };
 
 int sessions_init(struct sessions *t, size_t limit) __attribute__((warn_unused_result));
+void sessions_free(struct sessions *t);
 struct session *session_take(struct sessions *t); /* NULL: full */
 void session_give(struct sessions *t, struct session *s);
 

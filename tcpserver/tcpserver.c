@@ -18,38 +18,37 @@
 #include "tcpserver/config.h"
 #include "tcpserver/serve.h"
 
-#define USAGE                                                                                                \
-	"tcpserver: usage: tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] "     \
+#define USAGE                                                                                            \
+	"tcpserver: usage: tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] " \
 	"[ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program\n"
 
-static const char help[] =
-	USAGE "Accepts TCP connections at host and port and runs program for each.\n"
-	      "  -1            print the port on descriptor 1 when ready\n"
-	      "  -b backlog    clients that may wait in the kernel, 1024\n"
-	      "  -B banner     send this to each client at once\n"
-	      "  -c limit      at most this many clients at once, 40\n"
-	      "  -d            delay small packets (default)\n"
-	      "  -D            never delay them\n"
-	      "  -g gid        change to this group, a number or a name\n"
-	      "  -h            look up the client's name (default)\n"
-	      "  -H            do not look it up\n"
-	      "  -l localname  use this as our name, look it up for nobody\n"
-	      "  -o            leave IP options alone\n"
-	      "  -O            clear IP options (default)\n"
-	      "  -p            drop the client's name unless its addresses confirm it\n"
-	      "  -P            keep it (default)\n"
-	      "  -q            print nothing\n"
-	      "  -Q            print errors (default)\n"
-	      "  -r            ask the client's host for its user by ident (default)\n"
-	      "  -R            do not ask\n"
-	      "  -t timeout    seconds for all look-ups of one client together, 5\n"
-	      "  -u uid        change to this user, a number or a name\n"
-	      "  -U            change to the user $UID and the group $GID\n"
-	      "  -v            print errors and one line for each event\n"
-	      "  -x rules.cdb  obey these rules, made by tcprules\n"
-	      "  -X            allow everybody when rules.cdb does not exist\n"
-	      "  --help        print this and exit\n"
-	      "  --version     print the version and exit\n";
+static const char help[] = USAGE "Accepts TCP connections at host and port and runs program for each.\n"
+				 "  -1            print the port on descriptor 1 when ready\n"
+				 "  -b backlog    clients that may wait in the kernel, 1024\n"
+				 "  -B banner     send this to each client at once\n"
+				 "  -c limit      at most this many clients at once, 40\n"
+				 "  -d            delay small packets (default)\n"
+				 "  -D            never delay them\n"
+				 "  -g gid        change to this group, a number or a name\n"
+				 "  -h            look up the client's name (default)\n"
+				 "  -H            do not look it up\n"
+				 "  -l localname  use this as our name, look it up for nobody\n"
+				 "  -o            leave IP options alone\n"
+				 "  -O            clear IP options (default)\n"
+				 "  -p            drop the client's name unless its addresses confirm it\n"
+				 "  -P            keep it (default)\n"
+				 "  -q            print nothing\n"
+				 "  -Q            print errors (default)\n"
+				 "  -r            ask the client's host for its user by ident (default)\n"
+				 "  -R            do not ask\n"
+				 "  -t timeout    seconds for all look-ups of one client together, 5\n"
+				 "  -u uid        change to this user, a number or a name\n"
+				 "  -U            change to the user $UID and the group $GID\n"
+				 "  -v            print errors and one line for each event\n"
+				 "  -x rules.cdb  obey these rules, made by tcprules\n"
+				 "  -X            allow everybody when rules.cdb does not exist\n"
+				 "  --help        print this and exit\n"
+				 "  --version     print the version and exit\n";
 
 enum { OPTION_HELP = 256, OPTION_VERSION };
 
@@ -201,8 +200,8 @@ static struct config config_of(int argc, char **argv)
 	int option;
 
 	/* +: what follows the host is not ours; the first colon: we say ourselves what is missing */
-	while ((option = getopt_long(argc, argv, "+:1b:B:c:dDg:hHl:oOpPqQrRt:u:UvXx:", long_options, NULL)) !=
-		-1)
+	while ((option = getopt_long(
+			argc, argv, "+:1b:B:c:dDg:hHl:oOpPqQrRt:u:UvXx:", long_options, NULL)) != -1)
 		set_option(&c, option, optarg);
 	argv += optind;
 	argc -= optind;

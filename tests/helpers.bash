@@ -78,6 +78,13 @@ stop_all() {
 }
 
 _run_server() {
+	local fd
+
+	for fd in "/proc/$BASHPID/fd"/*; do # what our own caller left open is not the server's
+		if [ "${fd##*/}" -gt 2 ]; then
+			eval "exec ${fd##*/}>&-"
+		fi
+	done
 	exec tcpserver -1 "$@" >port 2>log
 }
 
@@ -86,8 +93,10 @@ _run_server() {
 start_server() {
 	rm -f port log
 	background _run_server "$@"
+	# shellcheck disable=SC2034 # for the tests
 	SERVER=$PID
 	wait_for test -s port
+	# shellcheck disable=SC2034
 	PORT=$(cat port)
 }
 

@@ -56,7 +56,7 @@ page() {
 		run -0 "$BIN/$p" --version
 		[[ "$output" =~ ^'portero '[0-9.]+$ ]]
 		run -0 "$BIN/$p" --help
-		[ "${lines[0]:0:7}" = 'usage: ' ]
+		[[ "${lines[0]}" = "$p: usage: $p"* ]]
 	done
 }
 
@@ -94,4 +94,14 @@ page() {
 		[[ "$output" != *IRELATIV* ]] || skip "built with glibc; needs musl: apt install musl-tools"
 		[[ "$output" == *'no relocations'* ]] || { echo "$p: $output"; false; }
 	done
+}
+
+@test "every test that portero-compat names is there" {
+	local file name missing=
+	while IFS='	' read -r file name; do
+		grep -qF "@test \"$name\"" "tests/$file" || missing+="$file: $name"$'\n'
+	done < <(sed 's/\\(aq/'"'"'/g' conf/portero-compat.7 |
+		awk '/^\.Pa [a-z-]*\.bats :$/ { file = $2 } /^\.Dq / && file { sub(/^\.Dq /, ""); sub(/ ;$/, ""); print file "\t" $0 }
+			!/^\.(Pa|Dq) / { file = "" }')
+	[ -z "$missing" ] || { echo "$missing"; false; }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # tcprulescheck: what it does differently from ucspi-tcp's. The rest is tests/differential.
 
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own, so what it sets is its own
 load helpers
 
 check() { # CDB IP HOST
@@ -60,8 +61,8 @@ check() { # CDB IP HOST
 	printf '%s\n' '127.:deny' '10.:allow,RELAYCLIENT=""' '=x:deny' | rules x
 	size=$(stat -c %s x.cdb)
 	for ((n = 0; n < size; n += 7)); do
-		head -c "$n" x.cdb >cut
-		run tcprulescheck cut
+		head -c "$n" x.cdb >part
+		run tcprulescheck part
 		[ "$status" -eq 111 ]
 	done
 }

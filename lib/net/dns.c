@@ -16,7 +16,7 @@ enum { FIRST_WAIT_MS = 1000, TRIES = 4, SERVERS_TEXT = 512, ADDRESSES = 64 };
 
 struct question {
 	struct question *next;
-	struct question **link; /* what points to us */
+	struct dns *dns;
 	struct addr addr;
 	int64_t deadline_ms;
 	dns_done *done; /* NULL: it has ended for its caller; the resolver still owes us its call */
@@ -33,8 +33,8 @@ struct dns {
 
 /* ---- the life of a question ----------------------------------------------------------------------- */
 
-static struct question *question_new(struct dns *d, const struct addr *a, int64_t deadline_ms,
-	dns_done *done, void *arg)
+static struct question *question_new(
+	struct dns *d, const struct addr *a, int64_t deadline_ms, dns_done *done, void *arg)
 {
 	struct question *q = calloc(1, sizeof *q);
 
@@ -45,10 +45,8 @@ static struct question *question_new(struct dns *d, const struct addr *a, int64_
 	q->deadline_ms = deadline_ms;
 	q->done = done;
 	q->arg = arg;
+	q->dns = d;
 	q->next = d->open;
-	q->link = &d->open;
-	if (q->next != NULL)
-		q->next->link = &q->next;
 	d->open = q;
 	return q;
 }
@@ -64,9 +62,11 @@ static void question_end(struct question *q, enum dns_result result, const char 
 
 static void question_free(struct question *q)
 {
-	*q->link = q->next;
-	if (q->next != NULL)
-		q->next->link = q->link;
+	struct question **link = &q->dns->open; /* there are never more than clients who wait */
+
+	while (*link != q)
+		link = &(*link)->next;
+	*link = q->next;
 	free(q);
 }
 
@@ -127,8 +127,8 @@ static void on_ptr(void *arg, int status, int timeouts, unsigned char *reply, in
 
 	(void)timeouts;
 	if (status == ARES_SUCCESS)
-		status = ares_parse_ptr_reply(reply, size, address, v4 ? 4 : 16, v4 ? AF_INET : AF_INET6,
-			&host);
+		status = ares_parse_ptr_reply(
+			reply, size, address, v4 ? 4 : 16, v4 ? AF_INET : AF_INET6, &host);
 	if (status == ARES_SUCCESS) {
 		/* the first of several names: h_name is the last one */
 		const char *first = host->h_aliases != NULL && host->h_aliases[0] != NULL
@@ -196,8 +196,8 @@ int dns_ptr(struct dns *d, const struct addr *a, int64_t deadline_ms, dns_done *
 	return 0;
 }
 
-int dns_confirm(struct dns *d, const char *name, const struct addr *a, int64_t deadline_ms,
-	dns_done *done, void *arg)
+int dns_confirm(struct dns *d, const char *name, const struct addr *a, int64_t deadline_ms, dns_done *done,
+	void *arg)
 {
 	struct question *q = question_new(d, a, deadline_ms, done, arg);
 
@@ -253,10 +253,13 @@ int64_t dns_deadline(struct dns *d)
 /* One question that failed at once or is past its deadline; false when there is none. */
 static bool end_one(struct dns *d, int64_t now)
 {
-	for (struct question *q = d->open; q != NULL; q = q->next) {
+	for (struct question **link = &d->open; *link != NULL; link = &(*link)->next) {
+		struct question *q = *link;
+
 		if (q->early) {
+			*link = q->next;
 			question_end(q, q->result, NULL);
-			question_free(q);
+			free(q);
 			return true;
 		}
 		if (q->done != NULL && q->deadline_ms <= now) {
@@ -280,7 +283,7 @@ void dns_step(struct dns *d, const struct pollfd *fds, size_t count)
 	ares_process_fd(d->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* what is to be sent again */
 	/* from the front each time: done may ask again, which changes the list */
 	while (end_one(d, clock_ms()))
-		continue;
+		;
 }
 
 /* ---- opening -------------------------------------------------------------------------------------- */
@@ -326,8 +329,7 @@ struct dns *dns_open(void)
 		errno = error_of(status);
 		return NULL;
 	}
-	if (servers != NULL && *servers != '\0' &&
-		use_servers(d->channel, servers) != ARES_SUCCESS) {
+	if (servers != NULL && *servers != '\0' && use_servers(d->channel, servers) != ARES_SUCCESS) {
 		dns_close(d);
 		errno = EINVAL;
 		return NULL;
@@ -342,8 +344,12 @@ void dns_close(struct dns *d)
 	for (struct question *q = d->open; q != NULL; q = q->next)
 		q->done = NULL;
 	ares_destroy(d->channel); /* calls back for what is open, which frees it */
-	while (d->open != NULL)	  /* what had failed at once */
-		question_free(d->open);
+	while (d->open != NULL) { /* what had failed at once */
+		struct question *q = d->open;
+
+		d->open = q->next;
+		free(q);
+	}
 	ares_library_cleanup();
 	free(d);
 }

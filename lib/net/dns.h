@@ -32,8 +32,8 @@ void dns_close(struct dns *d); /* open questions end without a word */
 int dns_ptr(struct dns *d, const struct addr *a, int64_t deadline_ms, dns_done *done, void *arg)
 	__attribute__((warn_unused_result));
 /* DNS_FOUND when a is among the addresses of name. */
-int dns_confirm(struct dns *d, const char *name, const struct addr *a, int64_t deadline_ms,
-	dns_done *done, void *arg) __attribute__((warn_unused_result));
+int dns_confirm(struct dns *d, const char *name, const struct addr *a, int64_t deadline_ms, dns_done *done,
+	void *arg) __attribute__((warn_unused_result));
 
 size_t dns_poll(struct dns *d, struct pollfd fds[DNS_POLL]);
 int64_t dns_deadline(struct dns *d); /* when dns_step has work even if no descriptor is ready */

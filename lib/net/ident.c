@@ -41,8 +41,8 @@ enum ident_state ident_feed(struct ident_answer *a, const char *p, size_t n)
 	return a->state;
 }
 
-int ident_open(struct ident *i, const struct addr *local, unsigned local_port,
-	const struct addr *remote, unsigned remote_port)
+int ident_open(struct ident *i, const struct addr *local, unsigned local_port, const struct addr *remote,
+	unsigned remote_port)
 {
 	struct sockaddr_storage from, to;
 	const socklen_t from_len = addr_to_sockaddr(local, 0, &from);

@@ -35,8 +35,8 @@ struct ident {
 };
 
 /* The connection that is asked about, seen from here: local is ours. */
-int ident_open(struct ident *i, const struct addr *local, unsigned local_port,
-	const struct addr *remote, unsigned remote_port) __attribute__((warn_unused_result));
+int ident_open(struct ident *i, const struct addr *local, unsigned local_port, const struct addr *remote,
+	unsigned remote_port) __attribute__((warn_unused_result));
 void ident_close(struct ident *i);
 struct pollfd ident_poll(const struct ident *i);
 enum ident_state ident_step(struct ident *i); /* the descriptor is ready */

@@ -77,8 +77,7 @@ int listen_open(const struct addr *a, unsigned port, int backlog, const char **s
 	*step = "create socket";
 	if (fd == -1)
 		return -1;
-	if (at.ss_family == AF_INET6 &&
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == -1)
+	if (at.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == -1)
 		goto fail;
 	*step = "bind";
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||

@@ -23,8 +23,8 @@ struct odd_key {
 
 struct image {
 	struct cdb cdb;
-	char *key;	  /* room for any key of the file, so a question that is longer matches none */
-	size_t key_room;  /* with a NUL */
+	char *key;       /* room for any key of the file, so a question that is longer matches none */
+	size_t key_room; /* with a NUL */
 	struct odd_key *odd;
 	size_t odd_count;
 	size_t odd_room;
@@ -33,8 +33,8 @@ struct image {
 struct rules {
 	const char *path;
 	struct stat seen; /* what the path named when it was read */
-	int error;	  /* why that cannot be used, or 0 */
-	bool loaded;	  /* image holds it */
+	int error;        /* why that cannot be used, or 0 */
+	bool loaded;      /* image holds it */
 	struct image image;
 };
 
@@ -382,8 +382,8 @@ static int probe(struct image *m, const struct str *key, struct rules_verdict *v
 }
 
 /* before + name, the name in its normal form; NULL is no name. */
-static int probe_key(struct image *m, const char *info, const char *text, const char *name,
-	struct rules_verdict *v)
+static int probe_key(
+	struct image *m, const char *info, const char *text, const char *name, struct rules_verdict *v)
 {
 	struct str key;
 
@@ -491,8 +491,8 @@ void rules_put_deny(struct str *data)
 	str_put(data, "D", 2);
 }
 
-void rules_put_variable(struct str *data, const char *name, size_t name_size, const char *value,
-	size_t value_size)
+void rules_put_variable(
+	struct str *data, const char *name, size_t name_size, const char *value, size_t value_size)
 {
 	str_putc(data, '+');
 	str_put(data, name, name_size);
@@ -512,8 +512,7 @@ struct rules_make *rules_make_open(int fd)
 	return m;
 }
 
-int rules_make_add(struct rules_make *m, const char *key, size_t key_len, const char *data,
-	size_t data_len)
+int rules_make_add(struct rules_make *m, const char *key, size_t key_len, const char *data, size_t data_len)
 {
 	if (key_len > UINT_MAX || data_len > UINT_MAX)
 		return fail(ENOMEM);

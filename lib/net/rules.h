@@ -57,12 +57,12 @@ const char *rules_variable(struct rules_verdict *v, size_t *n);
 struct rules_make;
 
 void rules_put_deny(struct str *data);
-void rules_put_variable(struct str *data, const char *name, size_t name_len, const char *value,
-	size_t value_len);
+void rules_put_variable(
+	struct str *data, const char *name, size_t name_len, const char *value, size_t value_len);
 
 struct rules_make *rules_make_open(int fd) __attribute__((warn_unused_result));
-int rules_make_add(struct rules_make *m, const char *key, size_t key_len, const char *data,
-	size_t data_len) __attribute__((warn_unused_result));
+int rules_make_add(struct rules_make *m, const char *key, size_t key_len, const char *data, size_t data_len)
+	__attribute__((warn_unused_result));
 /* Writes the tables and frees m, also on an error. The descriptor stays the caller's. */
 int rules_make_finish(struct rules_make *m) __attribute__((warn_unused_result));
 

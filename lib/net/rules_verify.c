@@ -9,7 +9,7 @@
 struct verify {
 	const unsigned char *file;
 	size_t size;
-	size_t tables;	       /* where the records end */
+	size_t tables;         /* where the records end */
 	unsigned char *starts; /* a bit for each place where a record begins and no slot named it yet */
 	size_t records;
 };
@@ -75,8 +75,7 @@ static int check_records(struct verify *v, const struct rules_visit *visit)
 	while (pos < v->tables) {
 		const unsigned char *key = v->file + pos + 8;
 
-		if (!measure(v, pos, &key_len, &data_len) ||
-			!data_is_good(key + key_len, data_len))
+		if (!measure(v, pos, &key_len, &data_len) || !data_is_good(key + key_len, data_len))
 			return damaged();
 		set_start(v, pos);
 		if (visit->record(visit->arg, (unsigned)pos, key, key_len) == -1)
@@ -109,8 +108,7 @@ static bool count_slots(const struct table *t, size_t *used, size_t *hole)
 	return *used * 2 == t->slots;
 }
 
-static bool slot_is_good(struct verify *v, const struct table *t, const unsigned char *slot,
-	size_t *home)
+static bool slot_is_good(struct verify *v, const struct table *t, const unsigned char *slot, size_t *home)
 {
 	const unsigned hash = cdb_unpack(slot);
 	const size_t pos = cdb_unpack(slot + 4);
@@ -148,8 +146,8 @@ static int check_tables(struct verify *v)
 {
 	size_t pos = v->tables;
 
-	for (unsigned i = 0; i < 256; i++) {
-		struct table t = { .slots = cdb_unpack(v->file + 8 * i + 4), .number = i };
+	for (size_t i = 0; i < 256; i++) {
+		struct table t = { .slots = cdb_unpack(v->file + 8 * i + 4), .number = (unsigned)i };
 		const size_t at = cdb_unpack(v->file + 8 * i);
 
 		/* an empty table has no place: some writers put 0 there */
@@ -166,7 +164,7 @@ static int check_tables(struct verify *v)
 /* The first table begins where the records end; with no records at all, at the end of the pointers. */
 static size_t first_table(const unsigned char *file, size_t size)
 {
-	for (unsigned i = 0; i < 256; i++)
+	for (size_t i = 0; i < 256; i++)
 		if (cdb_unpack(file + 8 * i + 4) != 0)
 			return cdb_unpack(file + 8 * i);
 	return size;

@@ -100,7 +100,7 @@ static void test_sockaddr(void)
 static void test_arpa(void)
 {
 	struct addr a;
-	char name[ADDR_ARPA];
+	char name[ADDR_ARPA] = "";
 
 	if (addr_parse("1.2.30.255", &a) == NULL)
 		addr_arpa(&a, name);

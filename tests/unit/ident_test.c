@@ -44,7 +44,8 @@ static void test_table(void)
 		ident_answer_init(&bytes);
 		for (size_t j = 0; j < n; j++)
 			ident_feed(&bytes, cases[i].line + j, 1);
-		tap_ok(bytes.state == whole.state && strcmp(bytes.text, whole.text) == 0, "the same byte by byte");
+		tap_ok(bytes.state == whole.state && strcmp(bytes.text, whole.text) == 0,
+			"the same byte by byte");
 	}
 }
 
