@@ -22,8 +22,6 @@ FUZZ_SECONDS ?= 30
 B           := build$(if $(SANITIZE),/sanitize)
 BIN         := $B/bin
 PKG_CONFIG  ?= pkg-config
-HOME_DIR    := $(shell head -n 1 conf-qmail)
-VERSION     := $(shell sed -n '1s/[^0-9]*\([0-9.]*\).*/\1/p' CHANGES)
 
 # ---- what the house stands on ---------------------------------------------------------------------------
 
@@ -49,7 +47,7 @@ WARN        := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing
 SAN         := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all)
 CFLAGS      ?= -O2 -g
 HARDEN      := -fstack-protector-strong -fcf-protection $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
-ALL_CFLAGS  = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen -DPORTERO_VERSION='"$(VERSION)"' -DPORTERO_HOME='"$(HOME_DIR)"' \
+ALL_CFLAGS  = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen \
               $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SAN) $(CFLAGS)
 
 # What is started once a connection is static and lean: against musl where there is one (half the start-up
@@ -118,6 +116,13 @@ $B/gen/sandbox_filters.h: lib/base/sandbox_gen.c
 	@$B/gen/sandbox_gen > $@
 $B/host/lib/base/sandbox.o $B/lean/lib/base/sandbox.o: $B/gen/sandbox_filters.h
 
+$B/gen/house_facts.h: CHANGES conf-qmail
+	@mkdir -p $(@D)
+	@printf '#define HOUSE_VERSION "%s"\n#define HOUSE_HOME "%s"\n' \
+		"$$(sed -n '1s/[^0-9]*\([0-9.]*\).*/\1/p' CHANGES)" "$$(head -n 1 conf-qmail)" > $@
+$B/host/lib/base/house.o $B/lean/lib/base/house.o: $B/gen/house_facts.h
+GENERATED   := $B/gen/sandbox_filters.h $B/gen/house_facts.h
+
 $B/unit/%: $B/host/tests/unit/%.o $B/host/portero.a
 	@mkdir -p $(@D)
 	$(call say,LINK) $(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
@@ -149,14 +154,14 @@ bench:
 
 # libFuzzer over all rooms. What it finds that is new stays in build/fuzz; seeds are in tests/data/fuzz.
 FUZZ        := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
-FUZZ_CFLAGS = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen -DPORTERO_VERSION='"$(VERSION)"' -DPORTERO_HOME='"$(HOME_DIR)"' -g -O1 \
+FUZZ_CFLAGS = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen -g -O1 \
               -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
 fuzz:
 	@sh conf/need $(NEED_BUILD) clang=clang
 	@$(MAKE) --no-print-directory $(FUZZ:%=fuzz-%)
 
-$B/fuzz/%: tests/fuzz/%_fuzz.c $(ROOMS) $B/gen/sandbox_filters.h
+$B/fuzz/%: tests/fuzz/%_fuzz.c $(ROOMS) $(GENERATED)
 	@mkdir -p $(@D)
 	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) $(HOST_LIBS)
 
@@ -171,17 +176,18 @@ $(FUZZ:%=fuzz-%): fuzz-%: $B/fuzz/%
 SOURCES     := $(wildcard lib/*/*.c tcpserver/*.c tcprules/*.c tcp-env/*.c smtpd/*.c queue/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
 HEADERS     := $(wildcard lib/*/*.h tcpserver/*.h tcprules/*.h tcp-env/*.h smtpd/*.h queue/*.h tests/unit/*.h tests/bench/*.h)
 PAGES       := $(sort $(wildcard */*.[1578]))
-SCRIPTS     := $(shell grep -lE '^\#!/bin/sh|^\#!/usr/bin/env bats' conf/* .ci/run tests/run tests/*.bats tests/*/*.bats tests/*.bash tests/bench/run 2>/dev/null)
-LINT_FLAGS  = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen -DPORTERO_VERSION='"0"' -DPORTERO_HOME='"/"'
+SCRIPTS     := $(shell grep -lE '^\#!(/bin/(ba)?sh|/usr/bin/env bats)' conf/* .ci/run tests/run tests/*.bats tests/root/* tests/bench/run)
+LINT_FLAGS  = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen
 
-lint: $B/gen/sandbox_filters.h
-	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
-	printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(LINT_FLAGS) 2>/dev/null' tidy
-	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
-		--suppress=missingIncludeSystem -D__linux__ -D__x86_64__ -D_GNU_SOURCE -DPORTERO_VERSION='"0"' -DPORTERO_HOME='"/"' -Ilib -I. -I$B/gen $(SOURCES)
-	printf '%s\n' $(filter-out tests/%,$(SOURCES)) | xargs -P 2 -I '{}' $(CC) $(LINT_FLAGS) -O1 -fanalyzer -Werror -c -o /dev/null '{}'
-	shellcheck -x $(SCRIPTS)
-	mandoc -Tlint -Wwarning $(PAGES)
+lint: $(GENERATED)
+	@echo '  clang-format'; clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+	@echo '  clang-tidy'; printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(LINT_FLAGS) 2>/dev/null' tidy
+	@echo '  cppcheck'; cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
+		--suppress=missingIncludeSystem -D__linux__ -D__x86_64__ -D_GNU_SOURCE -Ilib -I. -I$B/gen $(SOURCES)
+	@echo '  gcc -fanalyzer'; printf '%s\n' $(filter-out tests/%,$(SOURCES)) | \
+		xargs -P 2 -I '{}' gcc $(LINT_FLAGS) -O1 -fanalyzer -Werror -c -o /dev/null '{}'
+	@echo '  shellcheck'; shellcheck -x $(SCRIPTS)
+	@echo '  mandoc'; mandoc -Tlint -Wwarning $(PAGES)
 
 # ---- at home --------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/house.h"
 #include "base/num.h"
 #include "base/str.h"
 
@@ -120,14 +121,12 @@ static const char *queue_command(struct reader *r, const char *home)
 const char *settings_read(struct settings *s)
 {
 	struct reader r = { .dir = -1 };
-	const char *home = secure_getenv("PORTERO_HOME"); /* not from who gained privileges by us */
+	const char *home = house_home();
 	const char *me;
 
 	*s = (struct settings){ .morercpthosts = -1, .timeout_ms = TIMEOUT_S * 1000 };
 	ucspi_read(s->ucspi);
 	s->relay = getenv("RELAYCLIENT");
-	if (home == NULL)
-		home = PORTERO_HOME;
 	if (chdir(home) == -1)
 		return home;
 	r.dir = open("control", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/errtext.h"
 #include "base/fs.h"
+#include "base/house.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "net/listen.h"
@@ -154,7 +155,7 @@ static void set_option(struct config *c, int option, const char *value)
 	case 'x': c->rules = value; break;
 	case 'X': c->rules_may_miss = true; break;
 	case OPTION_HELP: print_and_exit(help);
-	case OPTION_VERSION: print_and_exit("portero " PORTERO_VERSION "\n");
+	case OPTION_VERSION: print_and_exit(house_version);
 	case ':': refuse_option("option requires an argument", optopt);
 	default: refuse_option("illegal option", optopt);
 	}

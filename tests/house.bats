@@ -15,7 +15,7 @@ includes() {
 
 @test "includes point downwards: base knows nobody, net no mail, mail no net" {
 	local bad
-	bad=$(includes lib/base/*.[ch] | grep -vE ' (base/|sandbox_filters\.h)' || true)
+	bad=$(includes lib/base/*.[ch] | grep -vE ' (base/|sandbox_filters\.h|house_facts\.h)' || true)
 	bad+=$(includes lib/net/*.[ch] | grep -vE ' (base|net)/' || true)
 	bad+=$(includes lib/mail/*.[ch] | grep -vE ' (base|mail)/' || true)
 	[ -z "$bad" ] || { echo "$bad"; false; }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/house.h"
+
 static const char *name = "portero";
 static bool silent;
 
@@ -55,7 +57,6 @@ _Noreturn void die_usage(const char *usage)
 
 void err_option(int argc, char **argv, const char *help)
 {
-	static const char version[] = "portero " PORTERO_VERSION "\n";
 	const char *text;
 
 	if (argc != 2)
@@ -63,7 +64,7 @@ void err_option(int argc, char **argv, const char *help)
 	if (strcmp(argv[1], "--help") == 0)
 		text = help;
 	else if (strcmp(argv[1], "--version") == 0)
-		text = version;
+		text = house_version;
 	else
 		return;
 	_exit(write(1, text, strlen(text)) == -1 ? EXIT_TEMPORARY : 0);
