@@ -4,7 +4,7 @@
  *         LF, a leading dot is removed. The end is CR LF . CR LF and nothing else: a bare CR or LF is kept
  *         as it came, takes no part in the end, and is remembered, so that the caller can refuse the
  *         message at its true end (this is what makes SMTP smuggling impossible).
- * Cost    two memchr and one copy a line; no work a byte.
+ * Cost    one pass, 16 bytes a step, that looks and copies at once; bytes only at the end of a line.
  * Source  RFC 5321 sections 2.3.8, 4.1.1.4 and 4.5.2 (transparency). */
 #ifndef MAIL_DOTLINE_H
 #define MAIL_DOTLINE_H

@@ -1,0 +1,225 @@
+/* serve [-p PORT] LOG SERVER [ARG ...] -- LOAD [ARG ...] - a server, a load on it, and what it cost.
+ *
+ * The server prints its port on descriptor 1 when it is ready (-1 of tcpserver); with -p we wait until PORT
+ * takes connections. The word PORT in the load's arguments, also behind a colon, becomes that port. What
+ * the server says on descriptor 2 is a pipe that a process of ours copies to the file LOG, as a logger would.
+ *
+ * Prints three numbers: seconds that the load took; CPU seconds of the server and all it has waited for; CPU
+ * seconds of what outlived its parent. We are their reaper, so nothing is lost: smtpd's broker and its queue
+ * programs end after smtpd and would otherwise be counted by nobody. The load and the logger are not in it.
+ */
+#include "bench.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+enum { GRACE_MS = 500, NAP_MS = 5 };
+
+struct parties {
+	pid_t load, logger;
+	double server_cpu, orphan_cpu;
+};
+
+static void sleep_ms(long ms)
+{
+	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
+}
+
+static pid_t start(char **argv, int out, int log)
+{
+	posix_spawn_file_actions_t files;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&files);
+	if (out != -1)
+		posix_spawn_file_actions_adddup2(&files, out, 1);
+	if (log != -1)
+		posix_spawn_file_actions_adddup2(&files, log, 2);
+	errno = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
+	if (errno != 0)
+		fail(argv[0]);
+	posix_spawn_file_actions_destroy(&files);
+	return pid;
+}
+
+static pid_t server; /* whatever ends us, it shall not live on */
+
+static void stop_server(void)
+{
+	if (server > 0)
+		kill(server, SIGTERM);
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	stop_server();
+	_exit(1);
+}
+
+static bool has_children(pid_t pid)
+{
+	char path[64], text[16];
+	int fd;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", (long)pid, (long)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return true; /* this kernel does not tell */
+	n = read(fd, text, sizeof text);
+	close(fd);
+	return n > 0;
+}
+
+/* A program that has closed its connection is about to end: its parent shall wait for it, not we. */
+static void let_server_reap(void)
+{
+	for (int waited = 0; waited < GRACE_MS && has_children(server); waited += NAP_MS)
+		sleep_ms(NAP_MS);
+}
+
+/* Returns the end that is written to. */
+static int start_logger(const char *file, pid_t *pid)
+{
+	static char block[64 * 1024];
+	int ends[2], to = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	ssize_t n;
+
+	if (to == -1 || pipe2(ends, O_CLOEXEC) == -1)
+		fail(file);
+	*pid = fork();
+	if (*pid == -1)
+		fail("fork");
+	if (*pid == 0) {
+		close(ends[1]);
+		while ((n = read(ends[0], block, sizeof block)) > 0)
+			if (write(to, block, (size_t)n) != n)
+				_exit(1);
+		_exit(0);
+	}
+	close(ends[0]);
+	close(to);
+	return ends[1];
+}
+
+static void read_port(int fd, char *port, size_t cap)
+{
+	ssize_t n = read(fd, port, cap - 1);
+
+	if (n <= 0 || port[n - 1] != '\n')
+		give_up("the server did not start: see its log");
+	port[n - 1] = '\0';
+}
+
+static void await_port(const char *port)
+{
+	const struct sockaddr_in to = loopback(port);
+
+	for (int i = 0; i < 500; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		bool there = connect(fd, (const struct sockaddr *)&to, sizeof to) == 0;
+
+		close(fd);
+		if (there)
+			return;
+		sleep_ms(10);
+	}
+	give_up("the server did not start: see its log");
+}
+
+static void put_port(char **argv, const char *port)
+{
+	for (; *argv != NULL; argv++) {
+		size_t n = strlen(*argv);
+		char *text;
+
+		if (n < 4 || strcmp(*argv + n - 4, "PORT") != 0)
+			continue;
+		if (asprintf(&text, "%.*s%s", (int)(n - 4), *argv, port) == -1)
+			fail("asprintf");
+		*argv = text;
+	}
+}
+
+/* Waits for children, and those that became ours, until pid (-1: all) has ended. */
+static int reap_until(struct parties *p, pid_t pid)
+{
+	for (;;) {
+		struct rusage used;
+		int status;
+		pid_t ended = wait4(-1, &status, 0, &used);
+
+		if (ended == -1)
+			return 0;
+		if (ended == server)
+			p->server_cpu += cpu_s(&used);
+		else if (ended != p->load && ended != p->logger)
+			p->orphan_cpu += cpu_s(&used);
+		if (ended == pid)
+			return status;
+	}
+}
+
+static const char usage[] = "usage: serve [-p port] log server [arg ...] -- load [arg ...]";
+
+/* Ends the server's words where the load's begin. */
+static char **split(char **server_words)
+{
+	char **at = server_words;
+
+	while (*at != NULL && strcmp(*at, "--") != 0)
+		at++;
+	if (at == server_words || at[0] == NULL || at[1] == NULL)
+		give_up(usage);
+	*at = NULL;
+	return at + 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct parties p = { .load = -1 };
+	char port[16] = "";
+	char **load;
+	int ready[2], log, status;
+	double began, took;
+
+	if (argc > 3 && strcmp(argv[1], "-p") == 0) {
+		snprintf(port, sizeof port, "%s", argv[2]);
+		argv += 2;
+	}
+	if (argv[1] == NULL)
+		give_up(usage);
+	load = split(argv + 2);
+	signal(SIGALRM, on_alarm);
+	alarm(PATIENCE_S + 10); /* the load gives up first, and says why */
+	if (atexit(stop_server) != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 ||
+		pipe2(ready, O_CLOEXEC) == -1)
+		fail("set up");
+	log = start_logger(argv[1], &p.logger);
+	server = start(argv + 2, ready[1], log);
+	close(ready[1]);
+	close(log);
+	if (port[0] != '\0')
+		await_port(port);
+	else
+		read_port(ready[0], port, sizeof port);
+	put_port(load, port);
+
+	began = now_s();
+	p.load = start(load, -1, -1);
+	status = reap_until(&p, p.load);
+	took = now_s() - began;
+	let_server_reap();
+	stop_server();
+	reap_until(&p, -1);
+	server = 0; /* the number may be somebody else's soon */
+	if (status != 0)
+		give_up("the load failed");
+	printf("%.6f %.6f %.6f\n", took, p.server_cpu, p.orphan_cpu);
+	return 0;
+}
