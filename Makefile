@@ -47,8 +47,8 @@ WARN        := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing
 SAN         := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all)
 CFLAGS      ?= -O2 -g
 HARDEN      := -fstack-protector-strong -fcf-protection $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
-ALL_CFLAGS  = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen \
-              $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SAN) $(CFLAGS)
+DIALECT     = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen
+ALL_CFLAGS  = $(DIALECT) $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SAN) $(CFLAGS)
 
 # What is started once a connection is static and lean: against musl where there is one (half the start-up
 # of glibc's static one, a third of a dynamic one: make bench), else against this compiler's own libc.
@@ -154,16 +154,19 @@ bench:
 
 # libFuzzer over all rooms. What it finds that is new stays in build/fuzz; seeds are in tests/data/fuzz.
 FUZZ        := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
-FUZZ_CFLAGS = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen -g -O1 \
-              -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_SAN    := address,undefined -fno-sanitize-recover=all
 
 fuzz:
 	@sh conf/need $(NEED_BUILD) clang=clang
+	@$(MAKE) $(JOBS) --no-print-directory $(FUZZ:%=$B/fuzz/%)
 	@$(MAKE) --no-print-directory $(FUZZ:%=fuzz-%)
 
-$B/fuzz/%: tests/fuzz/%_fuzz.c $(ROOMS) $(GENERATED)
+$B/fuzz/obj/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
-	$(call say,FUZZ) clang $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) $(HOST_LIBS)
+	$(call say,CLANG) clang $(DIALECT) -g -O1 -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -MMD -MP -c -o $@ $<
+$B/fuzz/portero.a: $(ROOMS:%.c=$B/fuzz/obj/%.o)
+$B/fuzz/%: $B/fuzz/obj/tests/fuzz/%_fuzz.o $B/fuzz/portero.a
+	$(call say,LINK) clang -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $^ $(HOST_LIBS)
 
 $(FUZZ:%=fuzz-%): fuzz-%: $B/fuzz/%
 	@mkdir -p $B/corpus/$* tests/data/fuzz/$*
@@ -177,15 +180,14 @@ SOURCES     := $(wildcard lib/*/*.c tcpserver/*.c tcprules/*.c tcp-env/*.c smtpd
 HEADERS     := $(wildcard lib/*/*.h tcpserver/*.h tcprules/*.h tcp-env/*.h smtpd/*.h queue/*.h tests/unit/*.h tests/bench/*.h)
 PAGES       := $(sort $(wildcard */*.[1578]))
 SCRIPTS     := $(shell grep -lE '^\#!(/bin/(ba)?sh|/usr/bin/env bats)' conf/* .ci/run tests/run tests/*.bats tests/root/* tests/bench/run)
-LINT_FLAGS  = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen
 
 lint: $(GENERATED)
 	@echo '  clang-format'; clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
-	@echo '  clang-tidy'; printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(LINT_FLAGS) 2>/dev/null' tidy
+	@echo '  clang-tidy'; printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(DIALECT) 2>/dev/null' tidy
 	@echo '  cppcheck'; cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem -D__linux__ -D__x86_64__ -D_GNU_SOURCE -Ilib -I. -I$B/gen $(SOURCES)
 	@echo '  gcc -fanalyzer'; printf '%s\n' $(filter-out tests/%,$(SOURCES)) | \
-		xargs -P 2 -I '{}' gcc $(LINT_FLAGS) -O1 -fanalyzer -Werror -c -o /dev/null '{}'
+		xargs -P 2 -I '{}' gcc $(DIALECT) -O1 -fanalyzer -Werror -c -o /dev/null '{}'
 	@echo '  shellcheck'; shellcheck -x $(SCRIPTS)
 	@echo '  mandoc'; mandoc -Tlint -Wwarning $(PAGES)
 
@@ -215,6 +217,6 @@ uninstall:
 clean:
 	rm -rf build demo
 
--include $(shell find $B/host $B/lean -name '*.d' 2>/dev/null)
+-include $(shell find $B/host $B/lean $B/fuzz -name '*.d' 2>/dev/null)
 
 .PHONY: all unit clean $(CAREFUL) $(FUZZ:%=fuzz-%) install uninstall lint
