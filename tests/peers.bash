@@ -1,0 +1,60 @@
+# peers.bash - for tests with other people's programs: where those are, and a home that takes mail.
+
+# program_of PACKAGE PATH: sets PROGRAM to the program of a Debian package, installed or unpacked in
+# $PORTERO_PEERS (two packages may exclude each other). Skips where it is missing, and says how to get it.
+program_of() {
+	for PROGRAM in "${PORTERO_PEERS:+$PORTERO_PEERS$2}" "$2"; do
+		if [ -x "$PROGRAM" ]; then
+			return 0
+		fi
+	done
+	skip "needs ${2##*/}: apt install $1"
+}
+
+# own_folder [memory]: a directory that programs which change their user can reach, too: bats' own has mode
+# 700. With "memory" it is there where it can be: thousands of messages are flushed to their disk one by one,
+# and these tests are not about disks; no program can be run from there. Sets OWN; remove_own_folder belongs
+# into teardown.
+own_folder() {
+	local where=/tmp
+
+	if [ "${1-}" = memory ] && [ -w /dev/shm ] && [ "$(stat -f -c %T /dev/shm)" = tmpfs ]; then
+		where=/dev/shm
+	fi
+	OWN=$(mktemp -d "$where/portero-test.XXXXXX")
+	chmod 755 "$OWN"
+}
+
+remove_own_folder() {
+	[ -z "${OWN-}" ] || rm -rf "$OWN"
+}
+
+# mail_home FOLDER: makes it a PORTERO_HOME that takes mail for example.org into FOLDER/Maildir.
+mail_home() {
+	export PORTERO_HOME=$1
+	export QMAILQUEUE="$BIN/queue-maildir $1/Maildir"
+	unset RELAYCLIENT DATABYTES
+	MAILDIR=$1/Maildir
+	mkdir -p "$1/control" "$MAILDIR"/{tmp,new,cur}
+	echo mx.example.org >"$1/control/me"
+	echo example.org >"$1/control/rcpthosts"
+}
+
+# free_port ADDRESS: prints a port that nobody listens on there. For servers that cannot choose one
+# themselves; whoever can is started with port 0.
+free_port() {
+	python3 -c 'import socket, sys
+with socket.socket() as s:
+    s.bind((sys.argv[1], 0))
+    print(s.getsockname()[1])' "$1"
+}
+
+# listens ADDRESS PORT: does somebody accept connections there?
+listens() {
+	(exec 4<>"/dev/tcp/$1/$2") 2>/dev/null
+}
+
+# helper ACTION ARGUMENT...: clients.py, which says what is wrong.
+helper() {
+	python3 -B "$BATS_TEST_DIRNAME/clients.py" "$@"
+}
