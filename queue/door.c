@@ -179,6 +179,7 @@ const char *door_open(struct door *d, const char *text, int null_log)
 		return "no process for the queue's broker";
 	}
 	d->broker = pair[0];
+	d->broker_pid = pid;
 	return NULL;
 }
 
@@ -386,6 +387,15 @@ void door_abort(struct door *d)
 	if (read_report(d, &r, NULL) == -1)
 		give_up(d);
 	close_fd(&d->errors);
+}
+
+void door_close(struct door *d)
+{
+	if (d->broker == -1)
+		return; /* given up: it may still wait for its program */
+	close_fd(&d->broker);
+	while (waitpid(d->broker_pid, NULL, 0) == -1 && errno == EINTR)
+		;
 }
 
 /* ---- the side of the queue program --------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ enum { DOOR_TEXT = 256 };
 
 struct door {
 	int broker; /* to the process that starts the queue program for us; -1: no door */
+	pid_t broker_pid;
 	int message;
 	int envelope;
 	int errors;
@@ -50,6 +51,9 @@ void door_end(struct door *d, const struct envelope *e, struct door_answer *answ
 
 /* Ends without an envelope: nothing is kept. */
 void door_abort(struct door *d);
+
+/* The broker ends, and is waited for: whoever runs us may be a process 1 that never waits for strangers. */
+void door_close(struct door *d);
 
 /* ---- the side of the queue program --------------------------------------------------------------------- */
 

@@ -66,5 +66,8 @@ int main(int argc, char **argv)
 		refuse_session(REPLY_NO_SANDBOX, "sandbox", strerror(errno));
 
 	command_loop(&session);
+	close(0); /* the client need not wait for the rest */
+	close(1);
+	door_close(&session.door);
 	_exit(session.exit_code);
 }

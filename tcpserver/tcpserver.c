@@ -299,5 +299,5 @@ int main(int argc, char **argv)
 	code = serve(listener, &c);
 	if (code == -1)
 		die(EXIT_TEMPORARY, "unable to serve: %s", errtext(errno));
-	return code;
+	_exit(code); /* children live on; nothing of ours is left to be written */
 }

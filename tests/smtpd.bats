@@ -456,6 +456,24 @@ queue_program() {
 	wait "$pid" || true
 }
 
+@test "when smtpd has ended nothing of it is left behind for process 1" {
+	command -v python3 >/dev/null || skip 'needs python3: apt install python3'
+	run -0 python3 - "$BIN/smtpd" <<-'PYTHON'
+		import ctypes, os, subprocess, sys
+		ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans become ours
+		talk = b"MAIL FROM:<s@client.example>\r\nRCPT TO:<u@example.org>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n"
+		for text in (talk, b"QUIT\r\n", b""):
+		    p = subprocess.Popen([sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+		    p.communicate(text)
+		    try:
+		        os.waitpid(-1, os.WNOHANG)
+		        sys.exit("a process was left")
+		    except ChildProcessError:
+		        pass
+	PYTHON
+	[ "$(count new)" = 1 ]
+}
+
 @test "memory does not grow with what the client sends" {
 	command -v python3 >/dev/null || skip 'needs python3: apt install python3'
 	run -0 python3 "$BATS_TEST_DIRNAME/smtpd_memory.py" "$BIN/smtpd"

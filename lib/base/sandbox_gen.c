@@ -18,10 +18,10 @@ static const struct profile {
 	const char *calls[CALLS_MAX + 1];
 } profiles[] = {
 	/* After its greeting smtpd has the connection, the log, its control files and the queue's door open:
-	 * it reads and writes, waits, takes the descriptors of a queue program from the broker, and ends. */
-	{ "smtpd", { "read", "write", "poll", "ppoll", "recvmsg", "sendto", "close", "lseek", "exit",
-			   "exit_group", "clock_gettime", /* where the vDSO does not answer */
-			   "restart_syscall",             /* poll after SIGSTOP and SIGCONT */
+	 * it reads and writes, takes the descriptors of a queue program from the broker, and waits for its end. */
+	{ "smtpd", { "read", "write", "poll", "ppoll", "recvmsg", "sendto", "close", "lseek", "wait4",
+			   "exit", "exit_group", "clock_gettime", /* where the vDSO does not answer */
+			   "restart_syscall",                     /* poll after SIGSTOP and SIGCONT */
 			   "rt_sigreturn", "getpid" } },
 };
 
