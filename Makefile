@@ -134,7 +134,9 @@ demo:
 	@$(MAKE) $(JOBS) --no-print-directory all
 	@BIN=$(abspath $(BIN)) sh conf/demo
 
-TESTS       := $(UNIT) $(sort $(wildcard tests/*.bats)) tests/differential/ucspi_tcp.py
+# The long ones first: some run at a time, and none shall be left alone at the end.
+LONG        := tests/tcpserver.bats tests/clients.bats tests/smtpd.bats tests/differential/ucspi_tcp.py
+TESTS       := $(LONG) $(sort $(filter-out $(LONG),$(wildcard tests/*.bats))) $(UNIT)
 test:
 	@sh conf/need $(NEED_BUILD) bats=bats python3=python3
 	@$(MAKE) $(JOBS) --no-print-directory all unit

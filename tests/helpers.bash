@@ -25,11 +25,11 @@ requires() {
 wait_for() {
 	local i
 
-	for ((i = 0; i < 500; i++)); do
+	for ((i = 0; i < 200; i++)); do
 		if "$@"; then
 			return 0
 		fi
-		sleep 0.02
+		sleep 0.05
 	done
 	echo "waited 10 seconds for: $*" >&2
 	return 1
@@ -52,13 +52,13 @@ stop() {
 reap() {
 	local i
 
-	for ((i = 0; i < 500; i++)); do
+	for ((i = 0; i < 200; i++)); do
 		if ! kill -0 "$1" 2>/dev/null; then
 			break
 		fi
-		sleep 0.02
+		sleep 0.05
 	done
-	if ((i == 500)); then
+	if ((i == 200)); then
 		kill -KILL "$1" 2>/dev/null
 	fi
 	wait "$1"

@@ -75,8 +75,11 @@ def ident(text):
         if text == "silent":
             held.append(c)
             continue
-        for byte in text.encode("latin-1").decode("unicode_escape").encode("latin-1"):
-            c.send(bytes([byte]))
+        try:
+            for byte in text.encode("latin-1").decode("unicode_escape").encode("latin-1"):
+                c.send(bytes([byte]))
+        except ConnectionError:
+            pass  # who asked has heard enough
         c.close()
 
 

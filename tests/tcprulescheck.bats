@@ -60,7 +60,8 @@ check() { # CDB IP HOST
 @test "a file cut anywhere is an error and never an allow" {
 	printf '%s\n' '127.:deny' '10.:allow,RELAYCLIENT=""' '=x:deny' | rules x
 	size=$(stat -c %s x.cdb)
-	for ((n = 0; n < size; n += 7)); do
+	# every cut is tried in rules_test; here, that the program says so
+	for ((n = 0; n < size; n += 61)); do
 		head -c "$n" x.cdb >part
 		run tcprulescheck part
 		[ "$status" -eq 111 ]

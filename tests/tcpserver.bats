@@ -387,9 +387,9 @@ in_namespace() {
 
 @test "out of descriptors it pauses, does not spin, and recovers" {
 	name_server 1.0.0.127.in-addr.arpa=silent
+	rm -f port
 	background bash -c 'ulimit -n 12; exec tcpserver -1v -Rl0 -t 2 0 0 echo in >port 2>log'
 	SERVER=$PID
-	rm -f port
 	wait_for test -s port
 	PORT=$(cat port)
 	for i in 1 2 3 4 5 6 7 8; do
