@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -104,6 +105,41 @@ ssize_t fs_read_file(int dir, const char *name, size_t max, char **text)
 	}
 	(*text)[n] = '\0';
 	return n;
+}
+
+/* Exactly that many bytes: a file that is shorter or longer now is being changed. */
+static int copy_bytes(int from, int to, size_t size)
+{
+	char block[64 * 1024];
+
+	for (;;) {
+		ssize_t n = read_up_to(from, block, sizeof block);
+
+		if (n == -1)
+			return -1;
+		if ((size_t)n > size || (n == 0 && size > 0)) {
+			errno = EAGAIN;
+			return -1;
+		}
+		if (n == 0)
+			return 0;
+		if (fs_write_all(to, block, (size_t)n) == -1)
+			return -1;
+		size -= (size_t)n;
+	}
+}
+
+int fs_sealed_copy(int fd, size_t size)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+	int copy = memfd_create("copy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (copy == -1)
+		return -1;
+	if (copy_bytes(fd, copy, size) == 0 && fcntl(copy, F_ADD_SEALS, seals) == 0)
+		return copy;
+	close_keeping_errno(copy);
+	return -1;
 }
 
 int fs_write_all(int fd, const void *p, size_t n)

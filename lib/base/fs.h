@@ -20,6 +20,10 @@ ssize_t fs_read_all(int dir, const char *name, char *memory, size_t cap)
 ssize_t fs_read_file(int dir, const char *name, size_t max, char **text)
 	__attribute__((warn_unused_result));
 
+/* A descriptor of a copy in memory that nobody, not even we, can change or cut any more: a mapping of a file
+ * itself is SIGBUS when somebody cuts it in place. size is what fstat said; EAGAIN: it is being changed. */
+int fs_sealed_copy(int fd, size_t size) __attribute__((warn_unused_result));
+
 /* All n bytes, through short writes and EINTR. */
 int fs_write_all(int fd, const void *p, size_t n) __attribute__((warn_unused_result));
 

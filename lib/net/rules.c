@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -172,43 +171,6 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-static int copy_bytes(int from, int to, off_t size)
-{
-	char block[64 * 1024];
-
-	while (size > 0) {
-		ssize_t n = read(from, block, sizeof block);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		if (n == 0 || n > size)
-			return fail(EAGAIN); /* it changes while we read */
-		if (fs_write_all(to, block, (size_t)n) == -1)
-			return -1;
-		size -= n;
-	}
-	return 0;
-}
-
-/* A descriptor of our own copy, which not even we can change any more: a mapping of the file itself would
- * be SIGBUS when somebody cuts it in place, and could change after it was verified. */
-static int private_copy(int fd, off_t size)
-{
-	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-	int saved;
-	int copy = memfd_create("rules", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (copy == -1)
-		return -1;
-	if (copy_bytes(fd, copy, size) == 0 && fcntl(copy, F_ADD_SEALS, seals) == 0)
-		return copy;
-	saved = errno;
-	close(copy);
-	return fail(saved);
-}
-
 static int image_check(struct image *m, size_t size)
 {
 	const struct rules_visit visit = { .record = remember_longest, .arg = m };
@@ -233,7 +195,7 @@ static int image_load(struct image *m, int fd, const struct stat *st)
 		return fail(EINVAL); /* as ucspi-tcp says it: "> rules.cdb" is an accident of its own */
 	if (st->st_size > RULES_FILE_MAX)
 		return fail(EFBIG);
-	copy = private_copy(fd, st->st_size);
+	copy = fs_sealed_copy(fd, (size_t)st->st_size);
 	if (copy == -1)
 		return -1;
 	memset(m, 0, sizeof *m);
