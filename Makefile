@@ -27,7 +27,7 @@ PKG_CONFIG  ?= pkg-config
 
 NEEDS       := libcdb libseccomp libcares
 NEED_BUILD  := gcc=gcc pkg-config=pkg-config libcdb-dev=pc:libcdb libseccomp-dev=pc:libseccomp \
-               libc-ares-dev=pc:libcares musl-tools=musl-gcc libc6-dev=ldconfig
+               libc-ares-dev=pc:libcares musl-tools=musl-gcc libc6-dev=/usr/include/stdio.h
 APT         := make $(foreach n,$(NEED_BUILD),$(firstword $(subst =, ,$n)))
 MISSING     := $(strip $(foreach p,$(NEEDS),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p)))
 # As many jobs as processors, unless whoever calls has said how many.
@@ -75,7 +75,7 @@ UNIT        := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/*_test.
 all: $(PROGRAMS:%=$(BIN)/%) $(NAMES:%=$(BIN)/%)
 
 HOST_LIBS   := $(if $(MISSING),,$(shell $(PKG_CONFIG) --libs libcdb libcares))
-LEAN_LIBS   := $(if $(SANITIZE),$(HOST_LIBS),$(foreach l,libcdb.a libcares.a,$(shell gcc -print-file-name=$l)))
+LEAN_LIBS   := $(if $(SANITIZE),$(HOST_LIBS),$(foreach l,libcdb.a libcares.a,$(shell gcc -print-file-name=$l 2>/dev/null)))
 
 $B/host/portero.a: $(ROOMS:%.c=$B/host/%.o)
 $B/lean/portero.a: $(ROOMS:%.c=$B/lean/%.o)
