@@ -73,6 +73,7 @@ UNIT        := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/*_test.
 
 
 all: $(PROGRAMS:%=$(BIN)/%) $(NAMES:%=$(BIN)/%)
+	@:
 
 HOST_LIBS   := $(if $(MISSING),,$(shell $(PKG_CONFIG) --libs libcdb libcares))
 LEAN_LIBS   := $(if $(SANITIZE),$(HOST_LIBS),$(foreach l,libcdb.a libcares.a,$(shell gcc -print-file-name=$l 2>/dev/null)))
@@ -143,6 +144,7 @@ test:
 	@BIN=$(abspath $(BIN)) TAP_DIR=$B/tap tests/run $(TESTS)
 
 unit: $(UNIT)
+	@:
 
 test-root:
 	@sh conf/need $(NEED_BUILD) bats=bats python3=python3 iproute2=ip
