@@ -19,6 +19,13 @@ static void put_pair(struct str *line, const char *name, const char *value)
 	put_value(line, value);
 }
 
+/* The rest of the line, blanks and all. */
+static void put_text(struct str *line, const char *text)
+{
+	str_puts(line, " text=");
+	str_put_printable(line, text, strlen(text));
+}
+
 static void put_number(struct str *line, const char *name, uint64_t n)
 {
 	str_putc(line, ' ');
@@ -87,10 +94,8 @@ void event_message(const struct session *s, const struct door_answer *a, uint64_
 	put_number(&line, "rcpts", s->envelope.recipients);
 	put_number(&line, "bytes", bytes);
 	put_number(&line, "qp", (uint64_t)s->door.pid);
-	if (a->letter != 'K') {
-		str_puts(&line, " text=");
-		str_put_printable(&line, a->text, strlen(a->text));
-	}
+	if (a->letter != 'K')
+		put_text(&line, a->text);
 	log_line(line.s, line.len);
 }
 
@@ -101,9 +106,7 @@ void event_trouble(const struct session *s, const char *what, const char *why)
 
 	str_init(&line, memory, sizeof memory);
 	start(&line, s);
-	str_putc(&line, ' ');
-	str_puts(&line, what);
-	str_puts(&line, ": ");
-	str_puts(&line, why);
+	put_pair(&line, "trouble", what);
+	put_text(&line, why);
 	log_line(line.s, line.len);
 }

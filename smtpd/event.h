@@ -2,7 +2,7 @@
  *
  * Shape   "smtpd: client=IP stage=WORD code=NNN reason=WORD helo=NAME from=<ADDRESS> to=<ADDRESS>", and
  *         for a message "... rcpts=N bytes=N qp=PID". Values never hold a blank or an unprintable byte
- *         ('?' stands for it), so a line splits at blanks. */
+ *         ('?' stands for it), so a line splits at blanks; only text=, always the last, holds the rest. */
 #ifndef SMTPD_EVENT_H
 #define SMTPD_EVENT_H
 

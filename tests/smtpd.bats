@@ -324,12 +324,12 @@ message() {
 	run -1 --separate-stderr "$BIN/smtpd" </dev/null
 	[[ "${lines[0]}" = '421 unable to read controls (#4.3.0)'* ]]
 	# shellcheck disable=SC2154 # set by run --separate-stderr
-	[[ "$stderr" = *' me: No such file'* ]]
+	[[ "$stderr" = *'trouble=me text=No such file'* ]]
 	echo mx >"$PORTERO_HOME/control/me"
 	mkdir "$PORTERO_HOME/control/databytes"
 	run -1 --separate-stderr "$BIN/smtpd" </dev/null
 	[[ "${lines[0]}" = '421 '* ]]
-	[[ "$stderr" = *' databytes: Is a directory'* ]]
+	[[ "$stderr" = *'trouble=databytes text=Is a directory'* ]]
 	PORTERO_HOME=/nonexistent run -1 --separate-stderr "$BIN/smtpd" </dev/null
 	[[ "${lines[0]}" = '421 '* ]]
 }
