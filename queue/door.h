@@ -60,12 +60,9 @@ void door_close(struct door *d);
 enum door_exit {
 	DOOR_KEPT = 0,
 	DOOR_ADDRESS_TOO_LONG = 11,
-	DOOR_MEMORY = 51,
 	DOOR_TIMEOUT = 52,
 	DOOR_WRITE = 53,
 	DOOR_READ = 54,
-	DOOR_CONFIG = 55,
-	DOOR_HOME = 61,
 	DOOR_FILES = 62,
 	DOOR_CUSTOM = 82,
 	DOOR_FORMAT = 91,

@@ -38,7 +38,6 @@ static const struct {
 	[REPLY_CONTROL_BYTE] = { 501, "5.5.2", "control byte in command (#5.5.2)", "control-byte" },
 	[REPLY_NEEDS_ARGUMENT] = { 501, "5.5.4", "argument missing (#5.5.4)", "syntax" },
 	[REPLY_TAKES_NO_ARGUMENT] = { 501, "5.5.4", "no argument is allowed (#5.5.4)", "syntax" },
-	[REPLY_SYNTAX] = { 501, "5.5.4", "syntax error (#5.5.4)", "syntax" },
 	[REPLY_BAD_SENDER] = { 501, "5.1.7", "bad sender address (#5.1.7)", "syntax" },
 	[REPLY_BAD_RECIPIENT] = { 501, "5.1.3", "bad recipient address (#5.1.3)", "syntax" },
 	[REPLY_BAD_PARAMETER] = { 501, "5.5.4", "bad value of parameter (#5.5.4)", "parameter" },

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-enum { EXIT_STOP = 99, EXIT_PERMANENT = 100, EXIT_TEMPORARY = 111 };
+enum { EXIT_PERMANENT = 100, EXIT_TEMPORARY = 111 };
 enum { ERR_LINE = 1024 };
 
 void err_name(const char *program); /* the NAME of all lines; not copied */
