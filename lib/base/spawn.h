@@ -1,7 +1,8 @@
 /* base/spawn.h - start a program in a child, vfork-class: no page table is copied.
  *
  * Shape   the child gets exactly the descriptors of the map (everything else of ours is close-on-exec),
- *         all signals at their defaults and none blocked, and the environment it is given.
+ *         no signal blocked, PIPE and HUP at their defaults (others are as whoever started us left them),
+ *         and the environment it is given.
  * Units   at most SPAWN_FDS mappings; a source may be named more than once.
  * Errors  spawn_run: a pid, or -1 with errno when there is no child (EAGAIN, ENOMEM). The exec itself is
  *         told through *exec_errno (0: the program runs); the child has then ended with code 111.
