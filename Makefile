@@ -64,15 +64,18 @@ say         = $(if $(V),,@printf '  %-5s %s\n' $(1) $@;)
 # ---- the rooms ------------------------------------------------------------------------------------------
 
 HOSTED      := $(wildcard tcpserver/tcpserver.c tcprules/tcprules.c tcprules/tcprulescheck.c)
-LEAN        := $(wildcard tcp-env/tcp-env.c smtpd/smtpd.c queue/queue-maildir.c queue/queue-null.c)
+LEAN        := $(wildcard tcp-env/tcp-env.c tcp-env/proxy-env.c smtpd/smtpd.c queue/queue-maildir.c queue/queue-null.c \
+               $(addprefix tcpserver/,tcpclient.c recordio.c rblsmtpd.c fixcrio.c addcr.c delcr.c argv0.c mconnect-io.c))
 TOOLS       := lib/base/sandbox_gen.c
 ROOMS       := $(filter-out $(HOSTED) $(LEAN) $(TOOLS),$(wildcard lib/*/*.c tcpserver/*.c tcprules/*.c tcp-env/*.c smtpd/*.c queue/*.c))
 PROGRAMS    := $(notdir $(basename $(HOSTED) $(LEAN)))
 NAMES       := qmail-smtpd
+# Clients that are shell scripts.
+ASKERS      := mconnect tcpcat who@ date@ finger@ http@
 UNIT        := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/*_test.c))
 
 
-all: $(PROGRAMS:%=$(BIN)/%) $(NAMES:%=$(BIN)/%)
+all: $(PROGRAMS:%=$(BIN)/%) $(NAMES:%=$(BIN)/%) $(ASKERS:%=$(BIN)/%)
 	@:
 
 HOST_LIBS   := $(if $(MISSING),,$(shell $(PKG_CONFIG) --libs libcdb libcares))
@@ -110,12 +113,16 @@ $(foreach p,$(LEAN),$(eval $(call lean_program,$p)))
 $(BIN)/qmail-smtpd: $(BIN)/smtpd
 	$(call say,LN) ln -sf smtpd $@
 
+$(ASKERS:%=$(BIN)/%): $(BIN)/%: tcpserver/%
+	@mkdir -p $(@D)
+	$(call say,CP) install -m 755 $< $@
+
 # Profiles of system calls become filters while we build: see lib/base/sandbox_gen.c.
 $B/gen/sandbox_filters.h: lib/base/sandbox_gen.c
 	@mkdir -p $(@D)
 	$(call say,GEN) $(CC) $(WARN) $(if $(SANITIZE),-DSANITIZED) -o $B/gen/sandbox_gen $< $$($(PKG_CONFIG) --cflags --libs libseccomp)
 	@$B/gen/sandbox_gen > $@
-$B/host/lib/base/sandbox.o $B/lean/lib/base/sandbox.o: $B/gen/sandbox_filters.h
+$(foreach o,sandbox guard,$B/host/lib/base/$o.o $B/lean/lib/base/$o.o): $B/gen/sandbox_filters.h
 
 $B/gen/house_facts.h: CHANGES conf-qmail
 	@mkdir -p $(@D)
@@ -136,8 +143,10 @@ demo:
 	@BIN=$(abspath $(BIN)) sh conf/demo
 
 # The long ones first: some run at a time, and none shall be left alone at the end.
-LONG        := tests/tcpserver.bats tests/clients.bats tests/smtpd.bats tests/differential/ucspi_tcp.py
-TESTS       := $(LONG) $(sort $(filter-out $(LONG),$(wildcard tests/*.bats))) $(UNIT)
+LONG        := tests/tcprules_tools.bats tests/tcpserver.bats tests/differential/rblsmtpd.py tests/clients.bats tests/smtpd.bats
+# attacks.py and storm.py set limits that no sanitizer can live with.
+SCRIPTED    := $(wildcard tests/differential/*.py) $(if $(SANITIZE),,tests/attacks.py tests/storm.py)
+TESTS       := $(LONG) $(sort $(filter-out $(LONG),$(SCRIPTED) $(wildcard tests/*.bats))) $(UNIT)
 test:
 	@sh conf/need $(NEED_BUILD) bats=bats python3=python3
 	@$(MAKE) $(JOBS) --no-print-directory all unit
@@ -183,7 +192,7 @@ $(FUZZ:%=fuzz-%): fuzz-%: $B/fuzz/%
 SOURCES     := $(wildcard lib/*/*.c tcpserver/*.c tcprules/*.c tcp-env/*.c smtpd/*.c queue/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
 HEADERS     := $(wildcard lib/*/*.h tcpserver/*.h tcprules/*.h tcp-env/*.h smtpd/*.h queue/*.h tests/unit/*.h tests/bench/*.h)
 PAGES       := $(sort $(wildcard */*.[1578]))
-SCRIPTS     := $(shell grep -lE '^\#!(/bin/(ba)?sh|/usr/bin/env bats)' conf/* .ci/run tests/run tests/*.bats tests/root/* tests/bench/run)
+SCRIPTS     := $(shell grep -slE '^\#!(/bin/(ba)?sh|/usr/bin/env bats)' $(ASKERS:%=tcpserver/%) conf/* .ci/run tests/run tests/*.bats tests/root/* tests/bench/run)
 
 lint: $(GENERATED)
 	@echo '  clang-format'; clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
@@ -200,7 +209,8 @@ lint: $(GENERATED)
 BINDIR      := $(PREFIX)/bin
 # Names that other packages have in bin (OpenSMTPD's daemon is called smtpd too) stand in a folder of ours.
 LIBEXECDIR  := $(PREFIX)/lib/portero
-IN_BIN      := tcpserver tcprules tcprulescheck tcp-env
+IN_BIN      := tcpserver rblsmtpd tcprules tcprulescheck tcp-env proxy-env \
+               tcpclient recordio fixcrio addcr delcr argv0 mconnect-io $(ASKERS)
 IN_LIBEXEC  := smtpd queue-maildir queue-null
 
 install: all

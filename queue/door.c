@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/spawn.h"
 #include "base/str.h"
+#include "net/resident.h"
 
 enum {
 	WORDS_MAX = 16,
@@ -105,10 +106,10 @@ static int send_report(int sock, const struct report *r, const int *fds, size_t 
 
 /* Runs the command once. The program holds the only reading ends and the caller the only writing ones: if
  * either dies the other sees it. */
-static int broker_run(const struct command *c, int sock)
+static int broker_run(const struct command *c, char *const envp[], int sock)
 {
 	int pipes[PIPES][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
-	struct spawn s = { .files = c->files, .argv = c->words, .envp = environ };
+	struct spawn s = { .files = c->files, .argv = c->words, .envp = envp };
 	struct report r = { .error = 0 };
 	int ours[PIPES], sent;
 
@@ -138,16 +139,54 @@ static int broker_run(const struct command *c, int sock)
 	return send_report(sock, &r, NULL, 0);
 }
 
+/* A request: 'r', or 'e' with the variables of the connection, in a process that serves one after another. */
+struct request {
+	char kind;
+	char block[RESIDENT_BLOCK];
+};
+
+/* Our own environment with theirs in place of those. NULL: something else is among them. The caller is locked
+ * and we are not: it may not set what would make the queue program run another one. */
+static char **merge(struct request *q, size_t n)
+{
+	enum { VARS = 2 * RESIDENT_VARS };
+	static char *vector[VARS + 1];
+	size_t count = 0;
+
+	if (!resident_decode(q->block, n, vector))
+		return NULL;
+	for (; vector[count] != NULL; count++)
+		if (!resident_of_connection(vector[count]))
+			return NULL;
+	for (char **v = environ; *v != NULL; v++)
+		if (!resident_of_connection(*v) && count < VARS)
+			vector[count++] = *v;
+	vector[count] = NULL;
+	return vector;
+}
+
+static char **environment(struct request *q, ssize_t n)
+{
+	if (n == 1 && q->kind == 'r')
+		return environ;
+	return n > 1 && q->kind == 'e' ? merge(q, (size_t)n - 1) : NULL;
+}
+
 static _Noreturn void broker_main(const struct command *c, int sock, int null_log)
 {
-	char request;
+	static struct request q;
+	char **envp;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	/* The connection is not ours: while we held it the client would not see its end. */
 	if (null == -1 || dup2(null, 0) == -1 || dup2(null, 1) == -1 || (null_log && dup2(null, 2) == -1))
 		_exit(1);
-	while (recv(sock, &request, 1, 0) == 1)
-		if (broker_run(c, sock) == -1)
+	/* Nor is what our caller keeps from its programs: its server would not see its end. */
+	for (int fd = 3; fd < sock; fd++)
+		if ((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0)
+			close(fd); /* or it is not open: nothing happens */
+	while ((envp = environment(&q, recv(sock, &q, sizeof q, 0))) != NULL)
+		if (broker_run(c, envp, sock) == -1)
 			break;
 	_exit(0);
 }
@@ -317,13 +356,34 @@ static void give_up(struct door *d)
 	close_fd(&d->errors);
 }
 
+static int request(const struct door *d)
+{
+	static struct request q;
+	static char *vector[RESIDENT_VARS + 1];
+	size_t count = 0;
+	ssize_t n;
+
+	if (!d->resident)
+		return send(d->broker, "r", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
+	for (char **v = environ; *v != NULL && count < RESIDENT_VARS; v++)
+		if (resident_of_connection(*v))
+			vector[count++] = *v;
+	vector[count] = NULL;
+	q.kind = 'e';
+	n = resident_encode(vector, q.block, sizeof q.block);
+	if (n == -1)
+		return -1;
+	n = send(d->broker, &q, (size_t)n + 1, MSG_NOSIGNAL);
+	memset(&q, 0, n == -1 ? sizeof q : (size_t)n); /* it is the client's */
+	return n == -1 ? -1 : 0;
+}
+
 int door_begin(struct door *d, struct door_answer *answer)
 {
 	struct report r;
 	int fds[PIPES];
 
-	if (d->broker != -1 &&
-		(send(d->broker, "r", 1, MSG_NOSIGNAL) != 1 || read_report(d, &r, fds) == -1))
+	if (d->broker != -1 && (request(d) == -1 || read_report(d, &r, fds) == -1))
 		give_up(d);
 	if (d->broker == -1) {
 		answer_set(answer, "Zqqt failure (#4.3.0)"); /* qmail-smtpd's words for "cannot start" */

@@ -10,6 +10,7 @@
 #ifndef QUEUE_DOOR_H
 #define QUEUE_DOOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -25,7 +26,8 @@ struct door {
 	int message;
 	int envelope;
 	int errors;
-	pid_t pid; /* of the queue program */
+	pid_t pid;     /* of the queue program */
+	bool resident; /* environ changes: tell each program what it says of the connection (net/resident.h) */
 };
 
 struct door_answer {

@@ -1,4 +1,5 @@
-/* session.h - all state of one SMTP session, and nothing else. */
+/* session.h - all state of one SMTP session, and nothing else: no byte of a client is kept anywhere but here
+ * and on the stack, so that a process can take another one (smtpd.c). */
 #ifndef SMTPD_SESSION_H
 #define SMTPD_SESSION_H
 
@@ -8,6 +9,7 @@
 
 #include "base/io.h"
 #include "mail/address.h"
+#include "mail/dotline.h"
 #include "mail/envelope.h"
 #include "queue/door.h"
 #include "smtpd/settings.h"
@@ -49,8 +51,10 @@ struct session {
 	const char *verb; /* of the command at hand; NULL: none was understood */
 	char detail[128]; /* put behind the text of the next reply */
 
+	/* from here on: large, and each by its name in smtpd.c, forget */
 	char in_bytes[SESSION_IN];
 	char out_bytes[SESSION_OUT];
+	char text_bytes[DOTLINE_ROOM(SESSION_IN)]; /* in_bytes, decoded */
 	char envelope_bytes[SESSION_RECIPIENTS * (ADDRESS_MAX + 2) + ENVELOPE_ADDRESS_MAX + 8];
 };
 

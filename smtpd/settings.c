@@ -84,9 +84,8 @@ static void find_ips(struct settings *s)
 }
 
 /* DATABYTES overrides the file; what is no number reads as 0; the largest number must stay countable. */
-static uint64_t size_limit(struct reader *r)
+static uint64_t size_limit(unsigned long n)
 {
-	unsigned long n = number(r, "databytes", 0);
 	const char *text = getenv("DATABYTES");
 
 	if (text != NULL)
@@ -118,6 +117,13 @@ static const char *queue_command(struct reader *r, const char *home)
 	return line(r, "queue", path.s);
 }
 
+void settings_of_connection(struct settings *s)
+{
+	ucspi_read(s->ucspi);
+	s->relay = getenv("RELAYCLIENT");
+	s->size_max = size_limit(s->databytes);
+}
+
 const char *settings_read(struct settings *s)
 {
 	struct reader r = { .dir = -1 };
@@ -125,8 +131,7 @@ const char *settings_read(struct settings *s)
 	const char *me;
 
 	*s = (struct settings){ .morercpthosts = -1, .timeout_ms = TIMEOUT_S * 1000 };
-	ucspi_read(s->ucspi);
-	s->relay = getenv("RELAYCLIENT");
+	settings_of_connection(s);
 	if (chdir(home) == -1)
 		return home;
 	r.dir = open("control", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -137,7 +142,8 @@ const char *settings_read(struct settings *s)
 	s->greeting = line(&r, "smtpgreeting", me);
 	s->localip = line(&r, "localiphost", me);
 	s->timeout_ms = timeout_ms(&r);
-	s->size_max = size_limit(&r);
+	s->databytes = number(&r, "databytes", 0);
+	s->size_max = size_limit(s->databytes);
 	s->queue = queue_command(&r, home);
 	s->has_rcpthosts = list(&r, "rcpthosts", &s->rcpthosts);
 	if (s->has_rcpthosts)

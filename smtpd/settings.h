@@ -1,5 +1,5 @@
 /* settings.h - what the administrator said: control files and environment, read once before the greeting
- * and constant after it.
+ * and constant for the session.
  *
  * Source  qmail-smtpd(8), qmail-control(5), tcp-environ(5). */
 #ifndef SMTPD_SETTINGS_H
@@ -14,12 +14,13 @@
 enum { SETTINGS_IPS = 64 };
 
 struct settings {
-	const char *greeting; /* control/smtpgreeting, else me */
-	const char *queue;    /* QMAILQUEUE, control/queue, or the default */
-	const char *relay;    /* RELAYCLIENT: NULL, or what is put behind each recipient */
-	const char *localip;  /* control/localiphost, else me; NULL: none */
-	uint64_t size_max;    /* DATABYTES, databytes: 0 is no limit */
-	int timeout_ms;       /* timeoutsmtpd: each read and each write */
+	const char *greeting;    /* control/smtpgreeting, else me */
+	const char *queue;       /* QMAILQUEUE, control/queue, or the default */
+	const char *relay;       /* RELAYCLIENT: NULL, or what is put behind each recipient */
+	const char *localip;     /* control/localiphost, else me; NULL: none */
+	unsigned long databytes; /* the file */
+	uint64_t size_max;       /* DATABYTES, databytes: 0 is no limit */
+	int timeout_ms;          /* timeoutsmtpd: each read and each write */
 	bool has_rcpthosts;
 	struct control_list rcpthosts;
 	int morercpthosts; /* descriptor of the cdb, or -1 */
@@ -32,5 +33,9 @@ struct settings {
 /* Reads everything from PORTERO_HOME, which becomes the working directory. NULL, or the name of what
  * cannot be read, with errno. */
 const char *settings_read(struct settings *s);
+
+/* The environment has become another connection's: what depends on it, once more. Of the environment that
+ * is resident_of_connection (net/resident.h); all other variables are as settings_read found them. */
+void settings_of_connection(struct settings *s);
 
 #endif

@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "base/str.h"
-#include "mail/dotline.h"
 #include "mail/header.h"
 #include "smtpd/command.h"
 #include "smtpd/event.h"
@@ -169,7 +168,7 @@ static enum reply judge(const struct session *s, const struct body *b)
 /* From the window to the queue, up to the end of the text or of the window. */
 static void pass_on(struct session *s, struct body *b)
 {
-	static char text[DOTLINE_ROOM(SESSION_IN)];
+	char *const text = s->text_bytes;
 	size_t n;
 
 	s->in.from += dotline_decode(&b->lines, s->in.buf + s->in.from, s->in.to - s->in.from, text, &n);

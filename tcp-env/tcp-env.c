@@ -2,125 +2,81 @@
  *
  * Says nothing and exits 111 whatever goes wrong: under inetd descriptor 2 is the client. */
 
-#include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "base/num.h"
 #include "base/spawn.h"
-#include "net/dns.h"
 #include "net/ends.h"
-#include "net/ident.h"
 #include "net/ucspi.h"
+#include "tcp-env/gate.h"
+#include "tcp-env/inquiry.h"
 
 static const char help[] =
-	"tcp-env: usage: tcp-env [ -rR ] [ -t timeout ] program [ arg ... ]\n"
+	"tcp-env: usage: tcp-env [ -rRX ] [ -t timeout ] [ -x cdb ] program [ arg ... ]\n"
 	"Sets PROTO, TCPLOCAL* and TCPREMOTE* for the connection on descriptor 0 and runs program.\n"
 	"  -r          ask the client's host for its user by ident (default)\n"
 	"  -R          do not ask\n"
 	"  -t timeout  seconds to wait for that answer, 30\n"
+	"  -x cdb      follow the rules that tcprules compiled: deny, or set variables\n"
+	"  -X          with -x: allow everybody when the file does not exist\n"
+	"  --unsafe-env  let rules set LD_* and other variables that change programs\n"
 	"  --help      print this and exit\n"
 	"  --version   print the version and exit\n";
 
 enum { IDENT_TIMEOUT_S = 30, TIMEOUT_MAX_S = 86400, DNS_TIMEOUT_MS = 30 * 1000 };
-enum { VARIABLES = UCSPI_VARS, POOL = 2048 };
 
 /* A name that cannot be had today, as qmail writes it. */
 static const char *const soft_error = "softdnserror";
-
-struct host {
-	bool open;
-	enum dns_result result;
-	char name[DNS_NAME];
-};
-
-struct connection {
-	struct ends ends;
-	struct host local_host, remote_host;
-	bool identing;
-	bool has_info;
-	struct ident ident;
-};
 
 static _Noreturn void give_up(void)
 {
 	_exit(EXIT_TEMPORARY);
 }
 
-static void on_name(void *arg, enum dns_result result, const char *name)
+struct options {
+	bool ident;
+	unsigned long timeout_s;
+	struct gate gate;
+};
+
+/* Leaves optind at the program. Options that we do not know are ignored, as ever. */
+static struct options options_of(int argc, char **argv)
 {
-	struct host *h = arg;
+	static const struct option longs[] = { { "unsafe-env", no_argument, NULL, 'U' }, { 0 } };
+	struct options o = { .ident = true, .timeout_s = IDENT_TIMEOUT_S };
 
-	h->open = false;
-	h->result = result;
-	if (result == DNS_FOUND)
-		memcpy(h->name, name, strlen(name) + 1); /* both are DNS_NAME long */
-}
-
-static void ask_name(struct dns *d, const struct addr *a, int64_t deadline_ms, struct host *h)
-{
-	h->result = DNS_TEMPORARY;
-	h->open = d != NULL && dns_ptr(d, a, deadline_ms, on_name, h) == 0;
-}
-
-static void end_ident(struct connection *c, enum ident_state state)
-{
-	ident_close(&c->ident);
-	c->identing = false;
-	c->has_info = state == IDENT_FOUND;
-}
-
-/* One wait for everything that is still open. */
-static void wait_and_step(struct connection *c, struct dns *d, int64_t ident_deadline_ms)
-{
-	struct pollfd fds[DNS_POLL + 1];
-	const size_t count = d == NULL ? 0 : dns_poll(d, fds);
-	int64_t wake = d == NULL ? CLOCK_NEVER : dns_deadline(d);
-
-	fds[count].fd = -1;
-	if (c->identing) {
-		fds[count] = ident_poll(&c->ident);
-		if (ident_deadline_ms < wake)
-			wake = ident_deadline_ms;
-	}
-	fds[count].revents = 0;
-	if (poll(fds, count + 1, clock_left_ms(wake)) == -1 && errno != EINTR)
+	opterr = 0;
+	for (int option; (option = getopt_long(argc, argv, "+rRt:x:X", longs, NULL)) != -1;)
+		switch (option) {
+		case 'r':
+		case 'R':
+			o.ident = option == 'r';
+			break;
+		case 't':
+			if (num_parse(optarg, 0, TIMEOUT_MAX_S, &o.timeout_s) != NULL)
+				give_up();
+			break;
+		case 'x':
+			o.gate.rules = optarg;
+			break;
+		case 'X':
+			o.gate.may_miss = true;
+			break;
+		case 'U':
+			o.gate.unsafe_env = true;
+			break;
+		default:
+			break;
+		}
+	if (optind >= argc)
 		give_up();
-	if (d != NULL)
-		dns_step(d, fds, count);
-	if (!c->identing)
-		return;
-	if (fds[count].revents != 0) {
-		const enum ident_state state = ident_step(&c->ident);
-
-		if (state != IDENT_BUSY)
-			end_ident(c, state);
-	} else if (clock_ms() >= ident_deadline_ms) {
-		end_ident(c, IDENT_NONE);
-	}
-}
-
-static void look_up(struct connection *c, bool ask_ident, int ident_timeout_ms)
-{
-	const int64_t now = clock_ms();
-	const int64_t ident_deadline_ms = now + ident_timeout_ms;
-	const struct ends *e = &c->ends;
-	struct dns *d = dns_open(); /* without one both names are temporary failures */
-
-	ask_name(d, &e->local, now + DNS_TIMEOUT_MS, &c->local_host);
-	ask_name(d, &e->remote, now + DNS_TIMEOUT_MS, &c->remote_host);
-	c->identing = ask_ident &&
-		      ident_open(&c->ident, &e->local, e->local_port, &e->remote, e->remote_port) == 0;
-	while (c->local_host.open || c->remote_host.open || c->identing)
-		wait_and_step(c, d, ident_deadline_ms);
-	dns_close(d);
+	return o;
 }
 
 static const char *host_text(const struct host *h)
@@ -128,6 +84,24 @@ static const char *host_text(const struct host *h)
 	if (h->result == DNS_NONE)
 		return NULL;
 	return h->result == DNS_FOUND ? h->name : soft_error;
+}
+
+static void find_out(const struct options *o, struct ends *e, struct found *f, struct env *env)
+{
+	const struct inquiry what = {
+		.local_host = true,
+		.remote_host = true,
+		.confirm = o->gate.rules != NULL,
+		.ident = o->ident,
+		.dns_timeout_ms = DNS_TIMEOUT_MS,
+		.ident_timeout_ms = (int)o->timeout_s * 1000,
+	};
+
+	if (ends_of(0, NULL, e) == -1 || inquire(&what, e, f) == -1)
+		give_up();
+	if (ends_export(e, host_text(&f->local_host), host_text(&f->remote_host),
+		    f->has_info ? f->info : NULL, env) == -1)
+		give_up();
 }
 
 /* Whoever says PROTO=TCP has set the rest, too: tcpserver, or another tcp-env. */
@@ -138,31 +112,64 @@ static bool is_set_already(void)
 	return proto != NULL && strcmp(proto, "TCP") == 0;
 }
 
+static void keep(char *to, size_t size, const char *text)
+{
+	if (strlen(text) >= size)
+		give_up();
+	memcpy(to, text, strlen(text) + 1);
+}
+
+/* For the rules: who the client is, in the words of whoever set it. Whether its name is confirmed nobody has
+ * told us. */
+static void believe(struct ends *e, struct found *f)
+{
+	const struct inquiry what = { .confirm = true, .dns_timeout_ms = DNS_TIMEOUT_MS };
+	const char *values[UCSPI_VARS];
+
+	ucspi_read(values);
+	if (values[UCSPI_REMOTEIP] == NULL || addr_parse(values[UCSPI_REMOTEIP], &e->remote) != NULL)
+		give_up();
+	if (values[UCSPI_REMOTEHOST] != NULL)
+		keep(f->remote_host.name, sizeof f->remote_host.name, values[UCSPI_REMOTEHOST]);
+	f->has_info = values[UCSPI_REMOTEINFO] != NULL;
+	if (f->has_info)
+		keep(f->info, sizeof f->info, values[UCSPI_REMOTEINFO]);
+	if (inquire(&what, e, f) == -1)
+		give_up();
+}
+
+static void obey(const struct options *o, const struct ends *e, const struct found *f, struct env *env)
+{
+	struct obeyed why;
+
+	switch (gate_pass(&o->gate, &e->remote, f, env, &why)) {
+	case OBEY_ALLOW:
+		return;
+	case OBEY_DENY:
+		_exit(EXIT_PERMANENT);
+	case OBEY_ERROR:
+		break;
+	}
+	give_up();
+}
+
 int main(int argc, char **argv)
 {
-	struct connection c = { 0 };
+	struct options o;
+	struct ends ends = { 0 };
+	struct found found = { 0 };
 	struct env env;
 	const char **files;
-	bool ask_ident = true;
-	unsigned long timeout_s = IDENT_TIMEOUT_S;
 
 	err_option(argc, argv, help);
-	opterr = 0;
-	for (int option; (option = getopt(argc, argv, "+rRt:")) != -1;)
-		if (option == 'r' || option == 'R')
-			ask_ident = option == 'r';
-		else if (option == 't' && num_parse(optarg, 0, TIMEOUT_MAX_S, &timeout_s) != NULL)
-			give_up();
-	if (optind >= argc || env_init(&env, environ, VARIABLES, POOL) == -1)
+	o = options_of(argc, argv);
+	if (env_init(&env, environ, UCSPI_VARS + GATE_VARIABLES, GATE_POOL) == -1)
 		give_up();
-	if (!is_set_already()) {
-		if (ends_of(0, NULL, &c.ends) == -1)
-			give_up();
-		look_up(&c, ask_ident, (int)timeout_s * 1000);
-		if (ends_export(&c.ends, host_text(&c.local_host), host_text(&c.remote_host),
-			    c.has_info ? c.ident.answer.text : NULL, &env) == -1)
-			give_up();
-	}
+	if (!is_set_already())
+		find_out(&o, &ends, &found, &env);
+	else if (o.gate.rules != NULL)
+		believe(&ends, &found);
+	obey(&o, &ends, &found, &env);
 	signal(SIGPIPE, SIG_DFL);
 	files = spawn_search(argv[optind], getenv("PATH"));
 	if (files != NULL)

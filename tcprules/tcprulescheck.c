@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "net/rules.h"
 #include "net/ucspi.h"
+#include "tcprules/rules_verdict.h"
 
 static const char usage[] = "tcprulescheck: usage: tcprulescheck rules.cdb\n";
 
@@ -18,23 +19,6 @@ static const char help[] =
 	"Prints the rule for TCPREMOTEIP, TCPREMOTEHOST and TCPREMOTEINFO of the environment.\n"
 	"  --help     print this and exit\n"
 	"  --version  print the version and exit\n";
-
-static void print(struct rules_verdict *v)
-{
-	const char *pair;
-	size_t n;
-
-	if (v->found) {
-		fputs("rule ", stdout);
-		fwrite(v->key, 1, v->key_len, stdout);
-		fputs(":\n", stdout);
-	} else {
-		fputs("default:\n", stdout);
-	}
-	while (!v->deny && (pair = rules_variable(v, &n)) != NULL)
-		printf("set environment variable %s\n", pair);
-	puts(v->deny ? "deny connection" : "allow connection");
-}
 
 int main(int argc, char **argv)
 {
@@ -58,7 +42,7 @@ int main(int argc, char **argv)
 	rules = rules_open(argv[1]);
 	if (rules == NULL || rules_refresh(rules) == -1 || rules_find(rules, &who, &verdict) == -1)
 		die(EXIT_TEMPORARY, "unable to read %s: %s", argv[1], errtext(errno));
-	print(&verdict);
+	rules_verdict_print(&verdict, stdout);
 	rules_close(rules);
 	return fflush(stdout) == 0 ? 0 : EXIT_TEMPORARY;
 }

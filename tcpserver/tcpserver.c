@@ -12,10 +12,11 @@
 #include "base/err.h"
 #include "base/errtext.h"
 #include "base/fs.h"
+#include "base/guard.h"
 #include "base/house.h"
 #include "base/num.h"
 #include "base/str.h"
-#include "net/listen.h"
+#include "net/resident.h"
 #include "tcpserver/config.h"
 #include "tcpserver/serve.h"
 
@@ -23,58 +24,160 @@
 	"tcpserver: usage: tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] " \
 	"[ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program\n"
 
-static const char help[] = USAGE "Accepts TCP connections at host and port and runs program for each.\n"
-				 "  -1            print the port on descriptor 1 when ready\n"
-				 "  -b backlog    clients that may wait in the kernel, 1024\n"
-				 "  -B banner     send this to each client at once\n"
-				 "  -c limit      at most this many clients at once, 40\n"
-				 "  -d            delay small packets (default)\n"
-				 "  -D            never delay them\n"
-				 "  -g gid        change to this group, a number or a name\n"
-				 "  -h            look up the client's name (default)\n"
-				 "  -H            do not look it up\n"
-				 "  -l localname  use this as our name, look it up for nobody\n"
-				 "  -o            leave IP options alone\n"
-				 "  -O            clear IP options (default)\n"
-				 "  -p            drop the client's name unless its addresses confirm it\n"
-				 "  -P            keep it (default)\n"
-				 "  -q            print nothing\n"
-				 "  -Q            print errors (default)\n"
-				 "  -r            ask the client's host for its user by ident (default)\n"
-				 "  -R            do not ask\n"
-				 "  -t timeout    seconds for all look-ups of one client together, 5\n"
-				 "  -u uid        change to this user, a number or a name\n"
-				 "  -U            change to the user $UID and the group $GID\n"
-				 "  -v            print errors and one line for each event\n"
-				 "  -x rules.cdb  obey these rules, made by tcprules\n"
-				 "  -X            allow everybody when rules.cdb does not exist\n"
-				 "  --help        print this and exit\n"
-				 "  --version     print the version and exit\n";
+static const char help[] =
+	USAGE "Accepts TCP connections at host and port and runs program for each.\n"
+	      "  -1            print the port on descriptor 1 when ready\n"
+	      "  -b backlog    clients that may wait in the kernel, 1024\n"
+	      "  -B banner     send this to each client at once\n"
+	      "  -c limit      at most this many clients at once, 40\n"
+	      "  -d            delay small packets (default)\n"
+	      "  -D            never delay them\n"
+	      "  -g gid        change to this group, a number or a name\n"
+	      "  -h            look up the client's name (default)\n"
+	      "  -H            do not look it up\n"
+	      "  -l localname  use this as our name, look it up for nobody\n"
+	      "  -o            leave IP options alone\n"
+	      "  -O            clear IP options (default)\n"
+	      "  -p            drop the client's name unless its addresses confirm it\n"
+	      "  -P            keep it (default)\n"
+	      "  -q            print nothing\n"
+	      "  -Q            print errors (default)\n"
+	      "  -r            ask the client's host for its user by ident (default)\n"
+	      "  -R            do not ask\n"
+	      "  -t timeout    seconds for all look-ups of one client together, 5\n"
+	      "  -u uid        change to this user, a number or a name\n"
+	      "  -U            change to the user $UID and the group $GID\n"
+	      "  -v            print errors and one line for each event\n"
+	      "  -x rules.cdb  obey these rules, made by tcprules\n"
+	      "  -X            allow everybody when rules.cdb does not exist\n"
+	      "  -C n          at most this many clients at once from one address (IPv6: /64)\n"
+	      "  --drain seconds\n"
+	      "                on SIGTERM wait so long for the programs that run\n"
+	      "  --listen host port, --listen unix:path, --listen fd:n\n"
+	      "                one more socket\n"
+	      "  --log form    classic or json\n"
+	      "  --net b:n,b:n at most n clients at once from a network of b bits (IPv4,IPv6)\n"
+	      "  --penalty code:seconds,...\n"
+	      "                an address whose program ends so waits so long (signal:seconds)\n"
+	      "  --proxy       PROXY headers from addresses whose rule sets PROXY=\"1\"\n"
+	      "  --rate n/seconds\n"
+	      "                at most n new clients in so long from one address\n"
+	      "  --ready-fd n  write a newline there when ready\n"
+	      "  --resident n[:m]\n"
+	      "                programs that can stay serve m connections, 100; n may be idle\n"
+	      "  --unsafe-env  obey rules that set LD_PRELOAD and its like\n"
+	      "  --help        print this and exit\n"
+	      "  --version     print the version and exit\n"
+	      "host may be any (IPv4 and IPv6), or unix:path or fd:n without a port.\n";
 
-enum { OPTION_HELP = 256, OPTION_VERSION };
+enum {
+	OPTION_HELP = 256,
+	OPTION_VERSION,
+	OPTION_DRAIN,
+	OPTION_LISTEN,
+	OPTION_LOG,
+	OPTION_NET,
+	OPTION_PENALTY,
+	OPTION_PROXY,
+	OPTION_RATE,
+	OPTION_READY_FD,
+	OPTION_RESIDENT,
+	OPTION_UNSAFE_ENV
+};
 
 static const struct option long_options[] = {
+	{ "drain", required_argument, NULL, OPTION_DRAIN },
 	{ "help", no_argument, NULL, OPTION_HELP },
+	{ "listen", required_argument, NULL, OPTION_LISTEN },
+	{ "log", required_argument, NULL, OPTION_LOG },
+	{ "net", required_argument, NULL, OPTION_NET },
+	{ "penalty", required_argument, NULL, OPTION_PENALTY },
+	{ "proxy", no_argument, NULL, OPTION_PROXY },
+	{ "rate", required_argument, NULL, OPTION_RATE },
+	{ "ready-fd", required_argument, NULL, OPTION_READY_FD },
+	{ "resident", required_argument, NULL, OPTION_RESIDENT },
+	{ "unsafe-env", no_argument, NULL, OPTION_UNSAFE_ENV },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ 0 },
 };
 
 enum { BACKLOG = 1024, BACKLOG_MAX = 1000000, LIMIT = 40, LIMIT_MAX = 1000000 };
-enum { TIMEOUT_S = 5, TIMEOUT_MAX_S = 86400 };
+enum { TIMEOUT_S = 5, TIMEOUT_MAX_S = 86400, FD_MAX = 1000000 };
+enum { NET4_BITS = 24, NET6_BITS = 48 };
 
 static _Noreturn void print_and_exit(const char *text)
 {
 	_exit(fs_write_all(1, text, strlen(text)) == 0 ? 0 : EXIT_TEMPORARY);
 }
 
-static unsigned long number(char option, const char *text, unsigned long min, unsigned long max)
+static unsigned long number(const char *option, const char *text, unsigned long min, unsigned long max)
 {
 	unsigned long n = 0;
 	const char *wrong = num_parse(text, min, max, &n);
 
 	if (wrong != NULL)
-		die(EXIT_PERMANENT, "-%c: \"%s\" %s (%lu to %lu)", option, text, wrong, min, max);
+		die(EXIT_PERMANENT, "%s: \"%s\" %s (%lu to %lu)", option, text, wrong, min, max);
 	return n;
+}
+
+static void check(const char *option, const char *text, const char *wrong)
+{
+	if (wrong != NULL)
+		die(EXIT_PERMANENT, "%s: \"%s\" %s", option, text, wrong);
+}
+
+static void add_place(struct config *c, const char *host, const char *port)
+{
+	if (c->place_count == CONFIG_PLACES)
+		die(EXIT_PERMANENT, "--listen: more than %d sockets", CONFIG_PLACES);
+	c->places[c->place_count++] = (struct place){ .host = host, .port = port };
+}
+
+static bool needs_port(const char *host)
+{
+	return strncmp(host, "unix:", 5) != 0 && strncmp(host, "fd:", 3) != 0;
+}
+
+/* The port is the word behind, which getopt_long(3) does not know of. */
+static void add_listen(struct config *c, const char *host, char **argv)
+{
+	const char *port = NULL;
+
+	if (needs_port(host)) {
+		port = argv[optind];
+		if (port == NULL)
+			die(EXIT_PERMANENT, "--listen: %s needs a port", host);
+		optind++;
+	}
+	add_place(c, host, port);
+}
+
+static void set_form(struct config *c, const char *text)
+{
+	if (strcmp(text, "json") == 0)
+		c->form = LOGLINE_JSON;
+	else if (strcmp(text, "classic") == 0)
+		c->form = LOGLINE_CLASSIC;
+	else
+		check("--log", text, "is no form: classic or json");
+}
+
+static void set_resident(struct config *c, const char *text)
+{
+	const size_t n = strcspn(text, ":");
+
+	c->resident_bound = RESIDENT_BOUND;
+	if (num_parse_n(text, n, 1, LIMIT_MAX, &c->resident) != NULL ||
+		(text[n] == ':' && num_parse(text + n + 1, 1, LIMIT_MAX, &c->resident_bound) != NULL))
+		check("--resident", text, "is not N or N:CONNECTIONS, as in 10:100");
+}
+
+static void set_penalty(struct config *c, const char *text)
+{
+	static uint16_t penalty_s[LIMITS_CODES + 1];
+
+	check("--penalty", text, limits_penalty(penalty_s, text));
+	c->limits.penalty_s = penalty_s;
 }
 
 /* 0 stays what we are, as ucspi-tcp has it: only root could become root. */
@@ -124,13 +227,14 @@ static _Noreturn void refuse_option(const char *what, int option)
 }
 
 /* clang-format off */
-static void set_option(struct config *c, int option, const char *value)
+static void set_option(struct config *c, int option, const char *value, char **argv)
 {
 	switch (option) {
 	case '1': c->announce = true; break;
-	case 'b': c->backlog = (int)number('b', value, 0, BACKLOG_MAX); break;
+	case 'b': c->backlog = (int)number("-b", value, 0, BACKLOG_MAX); break;
 	case 'B': c->banner = value; break;
-	case 'c': c->limit = number('c', value, 1, LIMIT_MAX); break;
+	case 'c': c->limit = number("-c", value, 1, LIMIT_MAX); break;
+	case 'C': c->limits.per_address = number("-C", value, 1, LIMIT_MAX); break;
 	case 'd': c->no_delay = false; break;
 	case 'D': c->no_delay = true; break;
 	case 'g': set_group(c, "-g", value); break;
@@ -145,7 +249,7 @@ static void set_option(struct config *c, int option, const char *value)
 	case 'Q': c->verbosity = ERRORS; break;
 	case 'r': c->remote_info = true; break;
 	case 'R': c->remote_info = false; break;
-	case 't': c->timeout_ms = 1000 * (int)number('t', value, 0, TIMEOUT_MAX_S); break;
+	case 't': c->timeout_ms = 1000 * (int)number("-t", value, 0, TIMEOUT_MAX_S); break;
 	case 'u': set_user(c, "-u", value); break;
 	case 'U':
 		set_user(c, "-U: UID", from_environment("UID"));
@@ -154,6 +258,16 @@ static void set_option(struct config *c, int option, const char *value)
 	case 'v': c->verbosity = STATUS; break;
 	case 'x': c->rules = value; break;
 	case 'X': c->rules_may_miss = true; break;
+	case OPTION_DRAIN: c->drain_ms = 1000 * (int)number("--drain", value, 0, TIMEOUT_MAX_S); break;
+	case OPTION_LISTEN: add_listen(c, value, argv); break;
+	case OPTION_LOG: set_form(c, value); break;
+	case OPTION_NET: check("--net", value, limits_net(&c->limits, value)); break;
+	case OPTION_PENALTY: set_penalty(c, value); break;
+	case OPTION_PROXY: c->proxy = true; break;
+	case OPTION_RATE: check("--rate", value, limits_rate(&c->limits, value)); break;
+	case OPTION_READY_FD: c->ready_fd = (int)number("--ready-fd", value, 0, FD_MAX); break;
+	case OPTION_RESIDENT: set_resident(c, value); break;
+	case OPTION_UNSAFE_ENV: c->unsafe_env = true; break;
 	case OPTION_HELP: print_and_exit(help);
 	case OPTION_VERSION: print_and_exit(house_version);
 	case ':': refuse_option("option requires an argument", optopt);
@@ -162,33 +276,37 @@ static void set_option(struct config *c, int option, const char *value)
 }
 /* clang-format on */
 
-static void find_host(struct config *c, const char *text)
+/* The operands come first, whatever --listen has added. */
+static void find_first_place(struct config *c, char ***argv)
 {
-	switch (listen_host(text, &c->host)) {
-	case LISTEN_HOST_OK:
-		break;
-	case LISTEN_HOST_NONE:
-		die(EXIT_TEMPORARY, "no IP address for %s", text);
-	case LISTEN_HOST_TEMPORARY:
-		die(EXIT_TEMPORARY, "temporarily unable to figure out IP address for %s: %s", text,
-			errtext(EAGAIN));
+	const char *host = (*argv)[0], *port = NULL;
+
+	if (host == NULL)
+		die_usage(USAGE);
+	*argv += 1;
+	if (needs_port(host)) {
+		port = (*argv)[0];
+		if (port == NULL)
+			die_usage(USAGE);
+		(void)listeners_port(port); /* wrong before anything else is, as in ucspi-tcp */
+		*argv += 1;
 	}
-}
+	add_place(c, host, port);
+	if (c->place_count > 1) {
+		const struct place first = c->places[c->place_count - 1];
 
-static void find_port(struct config *c, const char *text)
-{
-	bool unknown;
-	const char *wrong = listen_port(text, &c->port, &unknown);
-
-	if (wrong != NULL && unknown)
-		die(EXIT_TEMPORARY, "unable to figure out port number for %s", text);
-	if (wrong != NULL)
-		die(EXIT_PERMANENT, "port: \"%s\" %s (0 to 65535)", text, wrong);
+		memmove(c->places + 1, c->places, (c->place_count - 1) * sizeof first);
+		c->places[0] = first;
+	}
 }
 
 static struct config config_of(int argc, char **argv)
 {
 	struct config c = {
+		.self = argv,
+		.limits = { .bits4 = NET4_BITS, .bits6 = NET6_BITS },
+		.drain_ms = -1,
+		.ready_fd = -1,
 		.verbosity = ERRORS,
 		.backlog = BACKLOG,
 		.limit = LIMIT,
@@ -202,34 +320,15 @@ static struct config config_of(int argc, char **argv)
 
 	/* +: what follows the host is not ours; the first colon: we say ourselves what is missing */
 	while ((option = getopt_long(
-			argc, argv, "+:1b:B:c:dDg:hHl:oOpPqQrRt:u:UvXx:", long_options, NULL)) != -1)
-		set_option(&c, option, optarg);
+			argc, argv, "+:1b:B:c:C:dDg:hHl:oOpPqQrRt:u:UvXx:", long_options, NULL)) != -1)
+		set_option(&c, option, optarg, argv);
 	argv += optind;
-	argc -= optind;
 	err_silence(c.verbosity == QUIET);
-	if (argc < 2)
+	find_first_place(&c, &argv);
+	if (argv[0] == NULL)
 		die_usage(USAGE);
-	find_port(&c, argv[1]);
-	if (argc < 3)
-		die_usage(USAGE);
-	c.program = argv + 2;
-	find_host(&c, argv[0]);
+	c.program = argv;
 	return c;
-}
-
-static int open_listener(struct config *c)
-{
-	struct sockaddr_storage at;
-	socklen_t size = sizeof at;
-	const char *step;
-	const int fd = listen_open(&c->host, c->port, c->backlog, &step);
-
-	if (fd == -1)
-		die(EXIT_TEMPORARY, "unable to %s: %s", step, errtext(errno));
-	if (getsockname(fd, (struct sockaddr *)&at, &size) == -1 ||
-		addr_from_sockaddr(&at, &c->host, &c->port) == -1) /* port 0 has become one */
-		die(EXIT_TEMPORARY, "unable to get local address: %s", errtext(errno));
-	return fd;
 }
 
 static void drop_privileges(const struct config *c)
@@ -241,18 +340,6 @@ static void drop_privileges(const struct config *c)
 		die(EXIT_TEMPORARY, "unable to set gid: %s", errtext(errno));
 	if (user_drop(&user) == -1)
 		die(EXIT_TEMPORARY, "unable to set uid: %s", errtext(errno));
-}
-
-static void announce(const struct config *c)
-{
-	char memory[16];
-	struct str line;
-
-	str_init(&line, memory, sizeof memory);
-	str_putu(&line, c->port);
-	str_putc(&line, '\n');
-	if (c->announce && fs_write_all(1, line.s, line.len) == -1)
-		warn("unable to print the port: %s", errtext(errno));
 }
 
 /* Whoever reads our output sees its end. /dev/null keeps the numbers 0 and 1 taken. */
@@ -275,28 +362,36 @@ static void reset_signals(void)
 	sigaddset(&ours, SIGCHLD);
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGHUP);
+	sigaddset(&ours, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &ours, NULL);
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would make every wait fail */
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
+	signal(SIGUSR2, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
 int main(int argc, char **argv)
 {
+	static struct listeners listeners;
 	struct config c;
-	int listener, code;
+	int code;
 
 	err_name("tcpserver");
 	if (fs_fill_stdio() == -1)
 		die(EXIT_TEMPORARY, "unable to open /dev/null: %s", errtext(errno));
 	c = config_of(argc, argv);
 	reset_signals();
-	listener = open_listener(&c);
+	listeners_open(&listeners, &c);
+	if (listeners_prepare(&listeners, &c) == -1) /* before anybody knows that we are here */
+		die(EXIT_TEMPORARY, "unable to prepare the socket: %s", errtext(errno));
+	logline_open(c.form);
+	if (guard_enter(getpid()) == -1 && errno != EPERM)
+		warn("unable to guard against signals of programs: %s", errtext(errno));
 	drop_privileges(&c);
-	announce(&c);
+	listeners_announce(&listeners, &c);
 	close_stdio();
-	code = serve(listener, &c);
+	code = serve(&listeners, &c);
 	if (code == -1)
 		die(EXIT_TEMPORARY, "unable to serve: %s", errtext(errno));
 	_exit(code); /* children live on; nothing of ours is left to be written */

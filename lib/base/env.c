@@ -126,3 +126,10 @@ const char *env_get(const struct env *e, const char *name)
 			return e->vector[i] + n + 1;
 	return NULL;
 }
+
+const char *env_added(const struct env *e, const char *name)
+{
+	const char *value = env_get(e, name);
+
+	return value >= e->pool && value < e->pool + e->used ? value : NULL;
+}

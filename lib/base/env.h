@@ -29,6 +29,7 @@ int env_set(struct env *e, const char *name, const char *value) __attribute__((w
 /* The same from one text "NAME=value" of n bytes without a NUL. */
 int env_set_pair(struct env *e, const char *pair, size_t n) __attribute__((warn_unused_result));
 void env_unset(struct env *e, const char *name);
-const char *env_get(const struct env *e, const char *name); /* NULL when unset */
+const char *env_get(const struct env *e, const char *name);   /* NULL when unset */
+const char *env_added(const struct env *e, const char *name); /* NULL unless set since env_rewind */
 
 #endif

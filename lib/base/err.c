@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "base/house.h"
+#include "base/sink.h"
 
 static const char *name = "portero";
 static bool silent;
+static struct sink *sink;
 
 void err_name(const char *program)
 {
@@ -18,6 +20,11 @@ void err_name(const char *program)
 void err_silence(bool on)
 {
 	silent = on;
+}
+
+void err_sink(struct sink *to)
+{
+	sink = to;
 }
 
 static __attribute__((format(printf, 2, 0))) void say(const char *kind, const char *fmt, va_list args)
@@ -34,8 +41,12 @@ static __attribute__((format(printf, 2, 0))) void say(const char *kind, const ch
 	if (n > sizeof line - 1)
 		n = sizeof line - 1;
 	line[n++] = '\n';
-	if (write(2, line, n) == -1)
+	if (sink != NULL) {
+		sink_put(sink, line, n);
+		sink_flush(sink);
+	} else if (write(2, line, n) == -1) {
 		return; /* nobody left to tell */
+	}
 }
 
 _Noreturn void die(int code, const char *fmt, ...)

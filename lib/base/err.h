@@ -7,11 +7,16 @@
 
 #include <stdbool.h>
 
+struct sink;
+
 enum { EXIT_PERMANENT = 100, EXIT_TEMPORARY = 111 };
 enum { ERR_LINE = 1024 };
 
 void err_name(const char *program); /* the NAME of all lines; not copied */
 void err_silence(bool silent);      /* true: die and warn print nothing (tcpserver -q) */
+
+void err_sink(
+	struct sink *to); /* lines of die and warn join those, instead of descriptor 2; NULL: they do not */
 
 /* Ends the process at once (_exit: nothing here is left to be flushed). */
 _Noreturn void die(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -14,6 +14,9 @@ const struct sock_filter *sandbox_filter(enum sandbox profile, size_t *count)
 	case SANDBOX_SMTPD:
 		*count = COUNT(smtpd_filter);
 		return smtpd_filter;
+	case SANDBOX_SMTPD_RESIDENT:
+		*count = COUNT(smtpd_resident_filter);
+		return smtpd_resident_filter;
 	}
 	*count = 0;
 	return NULL;

@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-enum sandbox { SANDBOX_SMTPD };
+enum sandbox { SANDBOX_SMTPD, SANDBOX_SMTPD_RESIDENT };
 
 struct sock_filter;
 

@@ -108,13 +108,13 @@ __attribute__((no_sanitize("address"))) static int child_main(void *arg)
 	const struct sigaction fallback = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
+	if (c->spawn->before_exec != NULL) /* first: a log without a reader must not kill us by SIGPIPE */
+		c->spawn->before_exec(getpid(), c->spawn->arg);
 	/* ours are ignored or blocked, and both are inherited through exec */
 	sigaction(SIGPIPE, &fallback, NULL);
 	sigaction(SIGHUP, &fallback, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (c->spawn->before_exec != NULL)
-		c->spawn->before_exec(getpid(), c->spawn->arg);
 	if (place(c->spawn) == 0)
 		spawn_exec(c->spawn->files, c->spawn->argv, c->spawn->envp);
 	c->error = errno; /* our parent's memory: it is asleep until we end */

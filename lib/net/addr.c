@@ -50,14 +50,78 @@ const char *addr_parse(const char *text, struct addr *out)
 	return inet_pton(AF_INET6, copy, out->byte) == 1 ? NULL : not_an_address;
 }
 
+static void put_v4(struct str *s, const unsigned char byte[4])
+{
+	for (int i = 0; i < 4; i++) {
+		if (i > 0)
+			str_putc(s, '.');
+		str_putu(s, byte[i]);
+	}
+}
+
+static void put_group(struct str *s, unsigned value)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (int shift = 12; shift >= 0; shift -= 4)
+		if (value >> shift != 0 || shift == 0)
+			str_putc(s, hex[value >> shift & 15]);
+}
+
+/* The first of the longest runs of zero groups, if it is longer than one: RFC 5952 section 4.2. */
+static int longest_zeros(const unsigned group[8], int *count)
+{
+	int best = -1;
+
+	*count = 1;
+	for (int from = 0; from < 8; from++) {
+		int to = from;
+
+		while (to < 8 && group[to] == 0)
+			to++;
+		if (to - from > *count) {
+			best = from;
+			*count = to - from;
+		}
+	}
+	return best;
+}
+
+static void put_v6(struct str *s, const struct addr *a)
+{
+	unsigned group[8];
+	int zeros, count;
+
+	for (size_t i = 0; i < 8; i++)
+		group[i] = (unsigned)a->byte[2 * i] << 8 | a->byte[2 * i + 1];
+	zeros = longest_zeros(group, &count);
+	if (zeros == 0 && count == 6) { /* ::1.2.3.4, as inet_ntop(3) has it */
+		str_puts(s, "::");
+		put_v4(s, a->byte + 12);
+		return;
+	}
+	for (int i = 0; i < 8; i++) {
+		if (i == zeros) {
+			str_puts(s, "::");
+			i += count - 1;
+			continue;
+		}
+		if (i > 0 && s->s[s->len - 1] != ':')
+			str_putc(s, ':');
+		put_group(s, group[i]);
+	}
+}
+
 size_t addr_format(const struct addr *a, char text[ADDR_TEXT])
 {
-	/* neither can fail: the families are known and the room is the longest text's */
+	struct str s;
+
+	str_init(&s, text, ADDR_TEXT);
 	if (addr_is_v4(a))
-		inet_ntop(AF_INET, a->byte + 12, text, ADDR_TEXT);
+		put_v4(&s, a->byte + 12);
 	else
-		inet_ntop(AF_INET6, a->byte, text, ADDR_TEXT);
-	return strlen(text);
+		put_v6(&s, a);
+	return s.len;
 }
 
 bool addr_is_v4(const struct addr *a)
@@ -68,6 +132,25 @@ bool addr_is_v4(const struct addr *a)
 bool addr_equal(const struct addr *a, const struct addr *b)
 {
 	return memcmp(a->byte, b->byte, sizeof a->byte) == 0;
+}
+
+void addr_mask(struct addr *a, unsigned bits)
+{
+	const unsigned whole = bits / 8;
+
+	if (whole >= sizeof a->byte)
+		return;
+	a->byte[whole] &= (unsigned char)(0xff00U >> bits % 8);
+	memset(a->byte + whole + 1, 0, sizeof a->byte - whole - 1);
+}
+
+bool addr_prefix_equal(const struct addr *a, const struct addr *b, unsigned bits)
+{
+	const unsigned whole = bits / 8;
+
+	if (memcmp(a->byte, b->byte, whole) != 0)
+		return false;
+	return bits % 8 == 0 || (a->byte[whole] ^ b->byte[whole]) >> (8 - bits % 8) == 0;
 }
 
 int addr_from_sockaddr(const struct sockaddr_storage *from, struct addr *out, unsigned *port)

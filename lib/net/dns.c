@@ -12,18 +12,24 @@
 #include "base/str.h"
 
 /* One second, then two, then four: the deadlines of our callers are about 5 s. */
-enum { FIRST_WAIT_MS = 1000, TRIES = 4, SERVERS_TEXT = 512, ADDRESSES = 64 };
+enum { FIRST_WAIT_MS = 1000, TRIES = 4, SERVERS_TEXT = 512 };
 
 struct question {
 	struct question *next;
 	struct dns *dns;
-	struct addr addr;
 	int64_t deadline_ms;
-	dns_done *done; /* NULL: it has ended for its caller; the resolver still owes us its call */
-	void *arg;
-	bool asking; /* inside the asking call, where the resolver may fail at once */
+	bool open;   /* false: it has ended for its caller; the resolver still owes us its call */
+	bool asking; /* inside the asking call, where the resolver may answer at once */
 	bool early;  /* it did: dns_step says so */
+	dns_done *done;
+	dns_addresses *addresses; /* instead of done */
+	void *arg;
+	struct addr addr; /* whose name is asked for, or who is to be among the addresses */
 	enum dns_result result;
+	bool has_text;
+	char text[DNS_TEXT];
+	struct addr list[DNS_ADDRESSES];
+	size_t count;
 };
 
 struct dns {
@@ -33,17 +39,15 @@ struct dns {
 
 /* ---- the life of a question ----------------------------------------------------------------------- */
 
-static struct question *question_new(
-	struct dns *d, const struct addr *a, int64_t deadline_ms, dns_done *done, void *arg)
+static struct question *question_new(struct dns *d, int64_t deadline_ms, void *arg)
 {
 	struct question *q = calloc(1, sizeof *q);
 
 	if (q == NULL)
 		return NULL;
+	q->open = true;
 	q->asking = true;
-	q->addr = *a;
 	q->deadline_ms = deadline_ms;
-	q->done = done;
 	q->arg = arg;
 	q->dns = d;
 	q->next = d->open;
@@ -51,13 +55,17 @@ static struct question *question_new(
 	return q;
 }
 
-static void question_end(struct question *q, enum dns_result result, const char *name)
+static void question_end(struct question *q, enum dns_result result)
 {
-	dns_done *done = q->done;
+	const bool found = result == DNS_FOUND;
 
-	q->done = NULL;
-	if (done != NULL)
-		done(q->arg, result, name);
+	if (!q->open)
+		return;
+	q->open = false;
+	if (q->addresses != NULL)
+		q->addresses(q->arg, result, q->list, found ? q->count : 0);
+	else
+		q->done(q->arg, result, found && q->has_text ? q->text : NULL);
 }
 
 static void question_free(struct question *q)
@@ -84,15 +92,15 @@ static enum dns_result result_of(int status)
 	}
 }
 
-/* The resolver's call: its last word on this question. */
-static void question_answer(struct question *q, int status, const char *name)
+/* The resolver's call: its last word on this question. What was found is in q. */
+static void question_answer(struct question *q, int status)
 {
+	q->result = result_of(status);
 	if (q->asking) {
 		q->early = true;
-		q->result = result_of(status);
 		return;
 	}
-	question_end(q, result_of(status), name);
+	question_end(q, q->result);
 	question_free(q);
 }
 
@@ -123,7 +131,6 @@ static void on_ptr(void *arg, int status, int timeouts, unsigned char *reply, in
 	const bool v4 = addr_is_v4(&q->addr);
 	const unsigned char *address = v4 ? q->addr.byte + 12 : q->addr.byte;
 	struct hostent *host = NULL;
-	char name[DNS_NAME];
 
 	(void)timeouts;
 	if (status == ARES_SUCCESS)
@@ -135,77 +142,166 @@ static void on_ptr(void *arg, int status, int timeouts, unsigned char *reply, in
 					    ? host->h_aliases[0]
 					    : host->h_name;
 
-		if (!clean_name(first, name))
+		q->has_text = clean_name(first, q->text);
+		if (!q->has_text)
 			status = ARES_EBADNAME;
 	}
 	if (host != NULL)
 		ares_free_hostent(host);
-	question_answer(q, status, status == ARES_SUCCESS ? name : NULL);
+	question_answer(q, status);
 }
 
-static bool has_v4(const struct addr *a, const unsigned char *reply, int size, int *status)
+static int read_v4(struct question *q, const unsigned char *reply, int size)
 {
-	struct ares_addrttl list[ADDRESSES];
-	int n = ADDRESSES;
+	struct ares_addrttl list[DNS_ADDRESSES];
+	int n = DNS_ADDRESSES;
+	const int status = ares_parse_a_reply(reply, size, NULL, list, &n);
 
-	*status = ares_parse_a_reply(reply, size, NULL, list, &n);
-	for (int i = 0; *status == ARES_SUCCESS && i < n; i++)
-		if (memcmp(&list[i].ipaddr, a->byte + 12, 4) == 0)
+	for (int i = 0; status == ARES_SUCCESS && i < n; i++) {
+		struct addr *a = &q->list[q->count++];
+
+		memset(a->byte, 0, 10);
+		memset(a->byte + 10, 0xff, 2);
+		memcpy(a->byte + 12, &list[i].ipaddr, 4);
+	}
+	return status;
+}
+
+static int read_v6(struct question *q, const unsigned char *reply, int size)
+{
+	struct ares_addr6ttl list[DNS_ADDRESSES];
+	int n = DNS_ADDRESSES;
+	const int status = ares_parse_aaaa_reply(reply, size, NULL, list, &n);
+
+	for (int i = 0; status == ARES_SUCCESS && i < n; i++)
+		memcpy(q->list[q->count++].byte, &list[i].ip6addr, 16);
+	return status;
+}
+
+/* Is what dns_confirm asks for in the list? */
+static bool is_confirmed(const struct question *q)
+{
+	for (size_t i = 0; i < q->count; i++)
+		if (addr_equal(&q->list[i], &q->addr))
 			return true;
 	return false;
 }
 
-static bool has_v6(const struct addr *a, const unsigned char *reply, int size, int *status)
+static void addresses_answer(struct question *q, int status)
 {
-	struct ares_addr6ttl list[ADDRESSES];
-	int n = ADDRESSES;
-
-	*status = ares_parse_aaaa_reply(reply, size, NULL, list, &n);
-	for (int i = 0; *status == ARES_SUCCESS && i < n; i++)
-		if (memcmp(&list[i].ip6addr, a->byte, 16) == 0)
-			return true;
-	return false;
+	if (status == ARES_SUCCESS && q->addresses == NULL && !is_confirmed(q))
+		status = ARES_ENODATA;
+	if (status == ARES_SUCCESS && q->count == 0)
+		status = ARES_ENODATA;
+	question_answer(q, status);
 }
 
-static void on_addresses(void *arg, int status, int timeouts, unsigned char *reply, int size)
+static void on_v4(void *arg, int status, int timeouts, unsigned char *reply, int size)
 {
 	struct question *q = arg;
-	bool found = false;
+
+	(void)timeouts;
+	addresses_answer(q, status == ARES_SUCCESS ? read_v4(q, reply, size) : status);
+}
+
+static void on_v6(void *arg, int status, int timeouts, unsigned char *reply, int size)
+{
+	struct question *q = arg;
+
+	(void)timeouts;
+	addresses_answer(q, status == ARES_SUCCESS ? read_v6(q, reply, size) : status);
+}
+
+static void put_text(struct question *q, const struct ares_txt_ext *part)
+{
+	size_t used = strlen(q->text);
+
+	for (size_t i = 0; i < part->length && used < DNS_TEXT - 1; i++) {
+		const unsigned char c = part->txt[i];
+
+		q->text[used++] = c >= 0x20 && c <= 0x7e ? (char)c : '?';
+	}
+	q->text[used] = '\0';
+}
+
+static void on_txt(void *arg, int status, int timeouts, unsigned char *reply, int size)
+{
+	struct question *q = arg;
+	struct ares_txt_ext *list = NULL;
 
 	(void)timeouts;
 	if (status == ARES_SUCCESS)
-		found = addr_is_v4(&q->addr) ? has_v4(&q->addr, reply, size, &status)
-					     : has_v6(&q->addr, reply, size, &status);
-	if (status == ARES_SUCCESS && !found)
-		status = ARES_ENODATA;
-	question_answer(q, status, NULL);
+		status = ares_parse_txt_reply_ext(reply, size, &list);
+	for (const struct ares_txt_ext *part = list; part != NULL; part = part->next)
+		put_text(q, part);
+	q->has_text = true;
+	if (list != NULL)
+		ares_free_data(list);
+	question_answer(q, status);
 }
 
 /* ---- asking --------------------------------------------------------------------------------------- */
 
+static int ask(struct question *q, const char *name, int type, ares_callback answer)
+{
+	ares_query(q->dns->channel, name, ns_c_in, type, answer, q);
+	q->asking = false;
+	return 0;
+}
+
 int dns_ptr(struct dns *d, const struct addr *a, int64_t deadline_ms, dns_done *done, void *arg)
 {
-	struct question *q = question_new(d, a, deadline_ms, done, arg);
+	struct question *q = question_new(d, deadline_ms, arg);
 	char name[ADDR_ARPA];
 
 	if (q == NULL)
 		return -1;
+	q->done = done;
+	q->addr = *a;
 	addr_arpa(a, name);
-	ares_query(d->channel, name, ns_c_in, ns_t_ptr, on_ptr, q);
-	q->asking = false;
-	return 0;
+	return ask(q, name, ns_t_ptr, on_ptr);
 }
 
 int dns_confirm(struct dns *d, const char *name, const struct addr *a, int64_t deadline_ms, dns_done *done,
 	void *arg)
 {
-	struct question *q = question_new(d, a, deadline_ms, done, arg);
+	struct question *q = question_new(d, deadline_ms, arg);
 
 	if (q == NULL)
 		return -1;
-	ares_query(d->channel, name, ns_c_in, addr_is_v4(a) ? ns_t_a : ns_t_aaaa, on_addresses, q);
-	q->asking = false;
-	return 0;
+	q->done = done;
+	q->addr = *a;
+	return addr_is_v4(a) ? ask(q, name, ns_t_a, on_v4) : ask(q, name, ns_t_aaaa, on_v6);
+}
+
+int dns_txt(struct dns *d, const char *name, int64_t deadline_ms, dns_done *done, void *arg)
+{
+	struct question *q = question_new(d, deadline_ms, arg);
+
+	if (q == NULL)
+		return -1;
+	q->done = done;
+	return ask(q, name, ns_t_txt, on_txt);
+}
+
+int dns_a(struct dns *d, const char *name, int64_t deadline_ms, dns_addresses *done, void *arg)
+{
+	struct question *q = question_new(d, deadline_ms, arg);
+
+	if (q == NULL)
+		return -1;
+	q->addresses = done;
+	return ask(q, name, ns_t_a, on_v4);
+}
+
+int dns_aaaa(struct dns *d, const char *name, int64_t deadline_ms, dns_addresses *done, void *arg)
+{
+	struct question *q = question_new(d, deadline_ms, arg);
+
+	if (q == NULL)
+		return -1;
+	q->addresses = done;
+	return ask(q, name, ns_t_aaaa, on_v6);
 }
 
 /* ---- the poll loop's side ------------------------------------------------------------------------- */
@@ -245,7 +341,7 @@ int64_t dns_deadline(struct dns *d)
 	for (const struct question *q = d->open; q != NULL; q = q->next)
 		if (q->early)
 			return 0;
-		else if (q->done != NULL && q->deadline_ms < earliest)
+		else if (q->open && q->deadline_ms < earliest)
 			earliest = q->deadline_ms;
 	return earliest;
 }
@@ -258,12 +354,12 @@ static bool end_one(struct dns *d, int64_t now)
 
 		if (q->early) {
 			*link = q->next;
-			question_end(q, q->result, NULL);
+			question_end(q, q->result);
 			free(q);
 			return true;
 		}
-		if (q->done != NULL && q->deadline_ms <= now) {
-			question_end(q, DNS_TEMPORARY, NULL);
+		if (q->open && q->deadline_ms <= now) {
+			question_end(q, DNS_TEMPORARY);
 			return true;
 		}
 	}
@@ -342,7 +438,7 @@ void dns_close(struct dns *d)
 	if (d == NULL)
 		return;
 	for (struct question *q = d->open; q != NULL; q = q->next)
-		q->done = NULL;
+		q->open = false;
 	ares_destroy(d->channel); /* calls back for what is open, which frees it */
 	while (d->open != NULL) { /* what had failed at once */
 		struct question *q = d->open;

@@ -26,6 +26,11 @@ int ends_of(int fd, const struct sockaddr_storage *peer, struct ends *e)
 	return addr_from_sockaddr(&at, &e->local, &e->local_port);
 }
 
+bool ends_are_unix(const struct ends *e)
+{
+	return e->remote_port == 0 && e->local_port == 0;
+}
+
 static void put_port(char text[PORT_TEXT], unsigned port)
 {
 	struct str s;

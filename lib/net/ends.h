@@ -6,6 +6,8 @@
 #ifndef NET_ENDS_H
 #define NET_ENDS_H
 
+#include <stdbool.h>
+
 #include "base/env.h"
 #include "net/addr.h"
 
@@ -15,6 +17,9 @@ struct ends {
 	unsigned local_port;
 	unsigned remote_port;
 };
+
+/* A connection through a Unix socket has no addresses and no ports. */
+bool ends_are_unix(const struct ends *e);
 
 /* peer is what accept(2) told, or NULL: ask the kernel. */
 int ends_of(int fd, const struct sockaddr_storage *peer, struct ends *e)

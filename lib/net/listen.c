@@ -5,9 +5,14 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/num.h"
+
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78 /* linux/in6.h */
+#endif
 
 static enum listen_host resolve(const char *name, int family, struct addr *out)
 {
@@ -66,29 +71,84 @@ const char *listen_port(const char *text, unsigned *port, bool *unknown)
 	return "is no service of this system";
 }
 
-int listen_open(const struct addr *a, unsigned port, int backlog, const char **step)
+static int fail(int fd)
+{
+	const int saved = errno;
+
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static int bind_early(int fd, const struct sockaddr_storage *at, socklen_t size)
+{
+	const int on = 1;
+	const bool v6 = at->ss_family == AF_INET6;
+
+	if (setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_FREEBIND : IP_FREEBIND, &on,
+		    sizeof on) == -1)
+		return -1;
+	return bind(fd, (const struct sockaddr *)at, size);
+}
+
+int listen_open(const struct addr *a, unsigned port, int backlog, bool *early, const char **step)
 {
 	struct sockaddr_storage at;
 	socklen_t size = addr_to_sockaddr(a, port, &at);
 	const int on = 1;
-	int saved;
 	int fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
+	*early = false;
 	*step = "create socket";
 	if (fd == -1)
 		return -1;
 	if (at.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == -1)
-		goto fail;
+		return fail(fd);
 	*step = "bind";
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
-		bind(fd, (const struct sockaddr *)&at, size) == -1)
-		goto fail;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1)
+		return fail(fd);
+	if (bind(fd, (const struct sockaddr *)&at, size) == -1) {
+		*early = errno == EADDRNOTAVAIL;
+		if (!*early || bind_early(fd, &at, size) == -1)
+			return fail(fd);
+	}
 	*step = "listen";
-	if (listen(fd, backlog) == 0)
-		return fd;
-fail:
-	saved = errno;
+	return listen(fd, backlog) == 0 ? fd : fail(fd);
+}
+
+static bool is_left_over(const struct sockaddr_un *at)
+{
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool left;
+
+	if (fd == -1)
+		return false;
+	left = connect(fd, (const struct sockaddr *)at, sizeof *at) == -1 && errno == ECONNREFUSED;
 	close(fd);
-	errno = saved;
-	return -1;
+	return left;
+}
+
+int listen_unix(const char *path, int backlog, const char **step)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	const size_t n = strlen(path);
+	int fd;
+
+	*step = "bind";
+	errno = ENAMETOOLONG;
+	if (n >= sizeof at.sun_path)
+		return -1;
+	memcpy(at.sun_path, path, n);
+	*step = "create socket";
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return -1;
+	*step = "bind";
+	if (bind(fd, (const struct sockaddr *)&at, sizeof at) == -1) {
+		if (errno != EADDRINUSE || !is_left_over(&at) || unlink(path) == -1 ||
+			bind(fd, (const struct sockaddr *)&at, sizeof at) == -1)
+			return fail(fd);
+	}
+	*step = "listen";
+	return listen(fd, backlog) == 0 ? fd : fail(fd);
 }

@@ -6,7 +6,7 @@
  * Units   port in host order; 0 lets the kernel choose.
  * Errors  listen_host: an enum; listen_open: a close-on-exec, non-blocking descriptor, or -1 with errno and
  *         *step, the words that name what failed ("bind").
- * Source  tcpserver(1); ipv6(7), IPV6_V6ONLY. */
+ * Source  tcpserver(1); ipv6(7), IPV6_V6ONLY; unix(7). */
 #ifndef NET_LISTEN_H
 #define NET_LISTEN_H
 
@@ -21,7 +21,12 @@ enum listen_host listen_host(const char *text, struct addr *out) __attribute__((
 const char *listen_port(const char *text, unsigned *port, bool *unknown)
 	__attribute__((warn_unused_result));
 
-int listen_open(const struct addr *a, unsigned port, int backlog, const char **step)
+/* An address that this machine does not have yet is bound all the same and listens as soon as it is there:
+ * *early is true then (ip(7), IP_FREEBIND). */
+int listen_open(const struct addr *a, unsigned port, int backlog, bool *early, const char **step)
 	__attribute__((warn_unused_result));
+
+/* A Unix socket at path, where a socket that nobody listens on any more is taken away first. */
+int listen_unix(const char *path, int backlog, const char **step) __attribute__((warn_unused_result));
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/num.h"
 #include "net/addr.h"
 #include "net/rules_verify.h"
 
@@ -20,13 +21,18 @@ struct odd_key {
 	unsigned pos;
 };
 
+/* Room for a key that is in no file, so that rules_trace can show it. */
+enum { KEY_SHOWN = 640 };
+
 struct image {
 	struct cdb cdb;
-	char *key;       /* room for any key of the file, so a question that is longer matches none */
+	char *key;       /* room for any key of the file, so a longer question matches none */
 	size_t key_room; /* with a NUL */
 	struct odd_key *odd;
 	size_t odd_count;
 	size_t odd_room;
+	bool v6_net[ADDR_BITS + 1]; /* there is a key of our own with this length */
+	bool v6_info;               /* there is one behind "info@" */
 };
 
 struct rules {
@@ -35,6 +41,8 @@ struct rules {
 	int error;        /* why that cannot be used, or 0 */
 	bool loaded;      /* image holds it */
 	struct image image;
+	void (*tried)(void *arg, const char *key, size_t n, const struct rules_verdict *v);
+	void *tried_arg;
 };
 
 static int fail(int error)
@@ -87,6 +95,40 @@ static bool normalise(struct str *out, const char *key, size_t n)
 	return out->len != n || memcmp(out->s, key, n) != 0;
 }
 
+/* ---- IPv6 networks in keys ------------------------------------------------------------------------- */
+
+/* The length of "[...]/LENGTH" or "[...]"; -1: this key is none of ours. */
+static int net_bits(const char *key, size_t n)
+{
+	const char *close = memchr(key, ']', n);
+	unsigned long bits;
+
+	if (close == NULL)
+		return -1;
+	n -= (size_t)(close + 1 - key);
+	if (n == 0)
+		return ADDR_BITS;
+	if (close[1] != '/' || num_parse_n(close + 2, n - 1, 0, ADDR_BITS, &bits) != NULL)
+		return -1;
+	return (int)bits;
+}
+
+static void note_net(struct image *m, const char *key, size_t n)
+{
+	const char *open = memrchr(key, '[', n);
+	int bits;
+
+	if (open == NULL)
+		return;
+	bits = net_bits(open, n - (size_t)(open - key));
+	if (bits == -1)
+		return;
+	if (open == key)
+		m->v6_net[bits] = true;
+	else if (open[-1] == '@')
+		m->v6_info = true;
+}
+
 /* ---- reading a file ------------------------------------------------------------------------------- */
 
 static void image_free(struct image *m)
@@ -135,7 +177,7 @@ static int by_hash_and_place(const void *a, const void *b)
 	return x->pos < y->pos ? -1 : x->pos > y->pos;
 }
 
-static int index_odd_keys(struct image *m)
+static int index_keys(struct image *m)
 {
 	struct str normal;
 	unsigned pos;
@@ -155,6 +197,7 @@ static int index_odd_keys(struct image *m)
 		key = cdb_getkey(&m->cdb);
 		if (key == NULL)
 			return -1;
+		note_net(m, key, cdb_keylen(&m->cdb));
 		if (normalise(&normal, key, cdb_keylen(&m->cdb)) &&
 			remember_odd(m, cdb_hash(normal.s, (unsigned)normal.len), at) == -1)
 			return -1;
@@ -178,10 +221,10 @@ static int image_check(struct image *m, size_t size)
 
 	if (file == NULL)
 		return -1;
-	m->key_room = 1;
+	m->key_room = KEY_SHOWN;
 	if (rules_verify(file, size, &visit) == -1)
 		return -1;
-	return index_odd_keys(m);
+	return index_keys(m);
 }
 
 static int image_load(struct image *m, int fd, const struct stat *st)
@@ -322,8 +365,18 @@ static void tell(const struct image *m, unsigned pos, struct rules_verdict *v)
 		v->next += 2;
 }
 
+/* Who asks, where, and the address once more when it is IPv6. */
+struct question {
+	struct rules *rules;
+	struct image *m;
+	const char *ip;
+	const char *host;
+	const char *info;
+	const struct addr *v6;
+};
+
 /* 1 the key is there, 0 it is not, -1 errno. */
-static int probe(struct image *m, const struct str *key, struct rules_verdict *v)
+static int probe_image(struct image *m, const struct str *key, struct rules_verdict *v)
 {
 	unsigned pos = UINT_MAX;
 	int found;
@@ -343,91 +396,190 @@ static int probe(struct image *m, const struct str *key, struct rules_verdict *v
 	return 1;
 }
 
-/* before + name, the name in its normal form; NULL is no name. */
-static int probe_key(
-	struct image *m, const char *info, const char *text, const char *name, struct rules_verdict *v)
+static int probe(const struct question *q, const struct str *key, struct rules_verdict *v)
+{
+	const int found = probe_image(q->m, key, v);
+
+	if (q->rules->tried != NULL && found != -1)
+		q->rules->tried(q->rules->tried_arg, key->s, key->len, found == 1 ? v : NULL);
+	return found;
+}
+
+static void start_key(const struct question *q, const char *info, struct str *key)
+{
+	str_init(key, q->m->key, q->m->key_room);
+	if (info != NULL) {
+		str_puts(key, info);
+		str_putc(key, '@');
+	}
+}
+
+/* info@ + text + name, the name in its normal form; NULL is no info, no name. */
+static int probe_key(const struct question *q, const char *info, const char *text, const char *name,
+	struct rules_verdict *v)
 {
 	struct str key;
 
-	str_init(&key, m->key, m->key_room);
-	if (info != NULL) {
-		str_puts(&key, info);
-		str_putc(&key, '@');
-	}
+	start_key(q, info, &key);
 	str_puts(&key, text);
 	if (name != NULL)
 		put_name(&key, name, strlen(name));
-	return probe(m, &key, v);
+	return probe(q, &key, v);
 }
 
-static int probe_cut_address(struct image *m, const char *ip, struct rules_verdict *v)
+/* info@ + the network of this length that the client is in, as tcprules writes it. */
+static int probe_net(const struct question *q, const char *info, unsigned bits, struct rules_verdict *v)
+{
+	struct addr net = *q->v6;
+	char text[ADDR_TEXT];
+	struct str key;
+
+	addr_mask(&net, bits);
+	addr_format(&net, text);
+	start_key(q, info, &key);
+	str_putc(&key, '[');
+	str_puts(&key, text);
+	str_putc(&key, ']');
+	if (bits < ADDR_BITS) {
+		str_putc(&key, '/');
+		str_putu(&key, bits);
+	}
+	return probe(q, &key, v);
+}
+
+/* The whole address: a foreign compiler may have written its text, tcprules has brackets. */
+static int probe_address(const struct question *q, const char *info, struct rules_verdict *v)
+{
+	int found = probe_key(q, info, q->ip, NULL, v);
+
+	if (found == 0 && q->v6 != NULL && (info != NULL ? q->m->v6_info : q->m->v6_net[ADDR_BITS]))
+		found = probe_net(q, info, ADDR_BITS, v);
+	return found;
+}
+
+static int probe_cut_address(const struct question *q, struct rules_verdict *v)
 {
 	struct str key;
 
-	for (size_t n = strlen(ip); n > 0; n--) {
+	for (size_t n = strlen(q->ip); n > 0; n--) {
 		int found;
 
-		if (ip[n - 1] != '.')
+		if (q->ip[n - 1] != '.')
 			continue;
-		str_init(&key, m->key, m->key_room);
-		str_put(&key, ip, n);
-		found = probe(m, &key, v);
+		start_key(q, NULL, &key);
+		str_put(&key, q->ip, n);
+		found = probe(q, &key, v);
 		if (found != 0)
 			return found;
 	}
 	return 0;
 }
 
-static int probe_suffixes(struct image *m, const char *host, struct rules_verdict *v)
+static int probe_v6_nets(const struct question *q, struct rules_verdict *v)
 {
-	for (const char *dot = strchr(host, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
-		int found;
+	for (unsigned bits = ADDR_BITS; bits-- > 0;) {
+		const int found = q->m->v6_net[bits] ? probe_net(q, NULL, bits, v) : 0;
 
-		if (dot > host && dot[1] == '\0') /* the last dot is no part of a name */
-			break;
-		found = probe_key(m, NULL, "=", dot, v);
 		if (found != 0)
 			return found;
 	}
-	return probe_key(m, NULL, "=", NULL, v);
+	return 0;
+}
+
+static int probe_suffixes(const struct question *q, struct rules_verdict *v)
+{
+	for (const char *dot = strchr(q->host, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
+		int found;
+
+		if (dot > q->host && dot[1] == '\0') /* the last dot is no part of a name */
+			break;
+		found = probe_key(q, NULL, "=", dot, v);
+		if (found != 0)
+			return found;
+	}
+	return probe_key(q, NULL, "=", NULL, v);
 }
 
 /* The classic order. Each step is one key, or a family of keys from the longest to the shortest. */
-static int find(struct image *m, const struct rules_client *who, struct rules_verdict *v)
+static int find(const struct question *q, struct rules_verdict *v)
 {
 	int found = 0;
 
-	if (who->info != NULL)
-		found = probe_key(m, who->info, who->ip, NULL, v);
-	if (found == 0 && who->info != NULL && who->host != NULL)
-		found = probe_key(m, who->info, "=", who->host, v);
+	if (q->info != NULL)
+		found = probe_address(q, q->info, v);
+	if (found == 0 && q->info != NULL && q->host != NULL)
+		found = probe_key(q, q->info, "=", q->host, v);
 	if (found == 0)
-		found = probe_key(m, NULL, who->ip, NULL, v);
-	if (found == 0 && who->host != NULL)
-		found = probe_key(m, NULL, "=", who->host, v);
+		found = probe_address(q, NULL, v);
+	if (found == 0 && q->host != NULL)
+		found = probe_key(q, NULL, "=", q->host, v);
 	if (found == 0)
-		found = probe_cut_address(m, who->ip, v);
-	if (found == 0 && who->host != NULL)
-		found = probe_suffixes(m, who->host, v);
+		found = q->v6 != NULL ? probe_v6_nets(q, v) : probe_cut_address(q, v);
+	if (found == 0 && q->host != NULL)
+		found = probe_suffixes(q, v);
 	if (found == 0)
-		found = probe_key(m, NULL, "", NULL, v);
+		found = probe_key(q, NULL, "", NULL, v);
 	return found;
+}
+
+/* An address with a colon; fe80::1%eth0 is fe80::1 for rules. */
+static bool parse_v6(const char *ip, struct addr *a)
+{
+	char text[ADDR_TEXT];
+	const size_t n = strcspn(ip, "%");
+
+	if (memchr(ip, ':', n) == NULL || n >= sizeof text)
+		return false;
+	memcpy(text, ip, n);
+	text[n] = '\0';
+	return addr_parse(text, a) == NULL;
 }
 
 int rules_find(struct rules *r, const struct rules_client *who, struct rules_verdict *v)
 {
-	struct rules_client client = *who;
+	struct question q = {
+		.rules = r, .m = &r->image, .ip = who->ip, .host = who->host, .info = who->info
+	};
 	char ip[ADDR_TEXT];
 	struct addr a;
 
 	memset(v, 0, sizeof *v);
 	if (!r->loaded)
 		return fail(EINVAL);
-	if (strchr(who->ip, ':') != NULL && addr_parse(who->ip, &a) == NULL) {
+	if (parse_v6(who->ip, &a)) {
 		addr_format(&a, ip); /* ::ffff:1.2.3.4 is 1.2.3.4 */
-		client.ip = ip;
+		q.ip = ip;
+		q.v6 = addr_is_v4(&a) ? NULL : &a;
 	}
-	return find(&r->image, &client, v) == -1 ? -1 : 0;
+	return find(&q, v) == -1 ? -1 : 0;
+}
+
+void rules_trace(struct rules *r,
+	void (*tried)(void *arg, const char *key, size_t n, const struct rules_verdict *v), void *arg)
+{
+	r->tried = tried;
+	r->tried_arg = arg;
+}
+
+int rules_each(struct rules *r, int (*each)(void *arg, const struct rules_record *record), void *arg)
+{
+	unsigned pos;
+
+	if (!r->loaded)
+		return fail(EINVAL);
+	cdb_seqinit(&pos, &r->image.cdb);
+	while (cdb_seqnext(&pos, &r->image.cdb) > 0) {
+		const struct rules_record record = { .key = cdb_getkey(&r->image.cdb),
+			.key_len = cdb_keylen(&r->image.cdb),
+			.data = cdb_getdata(&r->image.cdb),
+			.data_len = cdb_datalen(&r->image.cdb) };
+
+		if (record.key == NULL || record.data == NULL)
+			return -1;
+		if (each(arg, &record) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 const char *rules_variable(struct rules_verdict *v, size_t *n)
@@ -440,51 +592,4 @@ const char *rules_variable(struct rules_verdict *v, size_t *n)
 	*n = strlen(pair);  /* every item has its NUL: rules_verify */
 	v->next = pair + *n + 1;
 	return pair;
-}
-
-/* ---- writing -------------------------------------------------------------------------------------- */
-
-struct rules_make {
-	struct cdb_make cdb;
-};
-
-void rules_put_deny(struct str *data)
-{
-	str_put(data, "D", 2);
-}
-
-void rules_put_variable(
-	struct str *data, const char *name, size_t name_size, const char *value, size_t value_size)
-{
-	str_putc(data, '+');
-	str_put(data, name, name_size);
-	str_putc(data, '=');
-	str_put(data, value, value_size);
-	str_putc(data, '\0');
-}
-
-struct rules_make *rules_make_open(int fd)
-{
-	struct rules_make *m = malloc(sizeof *m);
-
-	if (m != NULL && cdb_make_start(&m->cdb, fd) != 0) {
-		free(m);
-		return NULL;
-	}
-	return m;
-}
-
-int rules_make_add(struct rules_make *m, const char *key, size_t key_len, const char *data, size_t data_len)
-{
-	if (key_len > UINT_MAX || data_len > UINT_MAX)
-		return fail(ENOMEM);
-	return cdb_make_add(&m->cdb, key, (unsigned)key_len, data, (unsigned)data_len) == 0 ? 0 : -1;
-}
-
-int rules_make_finish(struct rules_make *m)
-{
-	const int result = cdb_make_finish(&m->cdb);
-
-	free(m);
-	return result == 0 ? 0 : -1;
 }

@@ -180,6 +180,9 @@ int rules_verify(const unsigned char *file, size_t size, const struct rules_visi
 	v.tables = first_table(file, size);
 	if (v.tables < RULES_POINTERS || v.tables > size)
 		return damaged();
+	/* nothing but zeros is what a crash leaves of a file, not a set of rules that lets everybody in */
+	if (size == RULES_POINTERS && cdb_unpack(file) == 0)
+		return damaged();
 	v.starts = calloc(v.tables / 8 + 1, 1);
 	if (v.starts == NULL)
 		return -1;

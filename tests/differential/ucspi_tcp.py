@@ -92,7 +92,10 @@ def odd_address():
         lambda: "my-host",
         lambda: "=my-host.example-1",
         lambda: "joe@1.2.3.4-5",
-        lambda: "10.0.0.0/8",
+        lambda: "10.0.0.0/33",  # up to 32 it has a meaning here: tests/tcprules.bats
+        lambda: "10-10.0.0.0/8",
+        lambda: "joe@10.0.0.0/8",
+        lambda: "[1.2.3.4]",
         lambda: "*",
         lambda: " 1.2.3.4",
         lambda: "\t",
@@ -227,6 +230,8 @@ def tcprules(w):
             a, b = (read(os.path.join(w.dir, side, "%d.%s" % (i, kind))) for side in ("theirs", "ours"))
             if kind == "tmp" and a is not None and b is not None and theirs[i] != b"0":
                 continue  # left behind by both; what is in it depends on the size of a buffer
+            if kind == "err" and b is not None:  # what cannot match is said by us only
+                b = re.sub(rb"^tcprules: warning: .*\n", b"", b, flags=re.M)
             same("%s for %r" % (kind, inputs[i]), a, b)
         good += theirs[i] == b"0"
     w.good = [i for i in range(RULE_FILES) if theirs[i] == b"0" and i % 3 == 0]
@@ -441,8 +446,8 @@ def limit(w):
 
 @test
 def signals(w):
-    """tcpserver: the same end by each signal (HUP is different on purpose), children live on"""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
+    """tcpserver: the same end by each signal (HUP and USR2 are different on purpose), children live on"""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGALRM):
         ends = []
         for program in (THEIRS, OURS):
             s = Server(w, program + "/tcpserver", LOUD, command=("sh", "-c", "echo in; read x; echo still here"))
@@ -459,13 +464,13 @@ def signals(w):
             s.p.send_signal(number)
             same(str(number), b"alive\n", s.talk())
             s.stop()
-    return "8 signals"
+    return "7 signals"
 
 
 USAGE_CASES = [
     [], ["-v"], ["-q"], ["-Z"], ["-q", "-Z"], ["-vZ"], ["-c"], ["-x"], ["-vc"], ["0"], ["0", "0"], ["-q", "0"], ["-q", "0", "0"],
     ["0", "no-such-service"], ["-q", "0", "no-such-service"], ["0", "no-such-service", "true"], ["0", "1x", "true"],
-    ["1.2.3.4", "0", "true"], ["-q", "1.2.3.4", "0", "true"], ["-1"], ["--"], ["--", "0"], ["-"], ["-", "0"],
+    ["-1"], ["--"], ["--", "0"], ["-"], ["-", "0"],
     ["-HRl0", "-b"], ["-t"], ["-g"], ["-u"], ["-l"], ["-B"], ["-1UX"], ["-?"],
 ]
 

@@ -1,4 +1,5 @@
-/* Rules text: every line that is accepted makes data that the reader accepts, and keys that fit. */
+/* Rules text: every line that is accepted makes data that the reader accepts, and keys that fit; a key of an
+ * IPv6 network is the text of that network. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_data(const struct str *data)
 {
 	if (data->full || (data->len > 0 && data->s[data->len - 1] != '\0'))
+		abort();
+}
+
+static void check_net(const struct rules_text *t, const struct str *key)
+{
+	char line[128], data_memory[64], again_memory[128];
+	struct rules_text back;
+	struct str s, data, again;
+
+	if (!t->is_net || t->is_late || t->left > 0)
+		return;
+	str_init(&s, line, sizeof line);
+	str_init(&data, data_memory, sizeof data_memory);
+	str_init(&again, again_memory, sizeof again_memory);
+	str_put(&s, key->s, key->len);
+	str_puts(&s, ":deny");
+	if (rules_text_parse(s.s, s.len, &back, &data) != NULL || !rules_text_key(&back, &again) ||
+		again.len != key->len || memcmp(again.s, key->s, key->len) != 0)
 		abort();
 }
 
@@ -31,6 +50,7 @@ static void compile(const char *line, size_t n)
 		while (rules_text_key(&t, &key)) {
 			if (key.full || ++keys > 256)
 				abort();
+			check_net(&t, &key);
 			str_reset(&key);
 		}
 	}

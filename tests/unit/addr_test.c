@@ -1,6 +1,8 @@
 #include "net/addr.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdint.h>
 
 #include "tests/unit/tap.h"
 
@@ -111,9 +113,56 @@ static void test_arpa(void)
 		"the reverse name of IPv6 (RFC 3596, 2.5)");
 }
 
+/* Ours is the text of this system's inet_ntop, but for addresses of IPv4. */
+static void test_format(void)
+{
+	uint64_t state = 1;
+	unsigned long differ = 0;
+
+	for (int i = 0; i < 100000; i++) {
+		char ours[ADDR_TEXT], theirs[ADDR_TEXT];
+		struct addr a;
+
+		for (int k = 0; k < 16; k++) {
+			state = state * 6364136223846793005U + 1442695040888963407U;
+			a.byte[k] = (state >> 60) < 11 ? 0 : (unsigned char)(state >> 40);
+		}
+		addr_format(&a, ours);
+		inet_ntop(AF_INET6, a.byte, theirs, sizeof theirs);
+		if (!addr_is_v4(&a) && strcmp(ours, theirs) != 0 && differ++ < 3)
+			printf("# %s, inet_ntop has %s\n", ours, theirs);
+	}
+	tap_ok(differ == 0, "100000 texts are those of inet_ntop");
+}
+
+/* Against bit by bit. */
+static void test_prefix(void)
+{
+	bool good = true;
+
+	for (unsigned bits = 0; bits <= ADDR_BITS; bits++) {
+		struct addr all, masked, other;
+
+		memset(&all, 0xff, sizeof all);
+		masked = all;
+		addr_mask(&masked, bits);
+		for (unsigned i = 0; i < ADDR_BITS; i++) {
+			good = good && (masked.byte[i / 8] >> (7 - i % 8) & 1) == (i < bits);
+			other = all;
+			other.byte[i / 8] ^= (unsigned char)(0x80U >> i % 8);
+			good = good && addr_prefix_equal(&all, &other, bits) == (i >= bits);
+		}
+		good = good && addr_prefix_equal(&all, &all, bits) &&
+		       addr_prefix_equal(&all, &masked, bits);
+	}
+	tap_ok(good, "networks of every length");
+}
+
 int main(void)
 {
 	test_text();
+	test_format();
+	test_prefix();
 	test_sockaddr();
 	test_arpa();
 	return tap_end();

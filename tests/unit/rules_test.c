@@ -40,9 +40,9 @@ static void write_rules(const struct record *records, size_t count)
 
 static void write_bytes(const void *bytes, size_t n)
 {
-	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	const int fd = open(path, O_WRONLY | O_CREAT, 0600); /* cut to nothing first, it would be synced */
 
-	if (write(fd, bytes, n) != (ssize_t)n)
+	if (write(fd, bytes, n) != (ssize_t)n || ftruncate(fd, (off_t)n) == -1)
 		perror("cannot write bytes");
 	close(fd);
 }
@@ -90,6 +90,13 @@ static const struct {
 	{ "::1", ".x.y", NULL, { "::1", "=.x.y", "=.y", "=" } },
 	{ "::ffff:9.8.7.6", "A.b.", NULL, { "9.8.7.6", "=a.b", "9.8.7.", "9.8.", "9.", "=.b", "=" } },
 	{ "2001:DB8::0:1", NULL, NULL, { "2001:db8::1" } },
+	{ "2001:DB8::0:1", NULL, NULL,
+		{ "2001:db8::1", "[2001:db8::1]", "[2001:db8::]/127", "[2001:db8::]/33", "[2001:db8::]/32",
+			"[2000::]/8", "[::]/0" } },
+	{ "fe80::1%eth0", "a.b", "i",
+		{ "i@fe80::1", "i@[fe80::1]", "i@=a.b", "fe80::1", "[fe80::1]", "=a.b", "[fe80::]/10",
+			"=.b", "=" } },
+	{ "::ffff:1.2.3.4", NULL, "i", { "i@1.2.3.4", "1.2.3.4", "1.2.3.", "1.2.", "1." } },
 };
 
 /* With all keys in the file, in any order, each is found once those before it are taken away. */
@@ -160,6 +167,93 @@ static void test_variables(void)
 	}
 	tap_ok(good && rules_variable(&v, &n) == NULL, "variables one after the other");
 	rules_close(r);
+}
+
+/* IPv6 rules say nothing about IPv4 clients, however the address is written. */
+static void test_mapped(void)
+{
+	static const struct record records[] = { RECORD("[::]/0", "D\0"), RECORD("[::ffff:0:0]/96", "D\0"),
+		RECORD("[::ffff:1.2.3.4]", "D\0"), RECORD("[1.2.3.4]", "D\0") };
+	char key[64];
+
+	write_rules(records, 4);
+	tap_ok(ask("1.2.3.4", NULL, NULL, key) == ALLOW, "an IPv4 client");
+	tap_ok(ask("::ffff:1.2.3.4", NULL, NULL, key) == ALLOW, "a mapped IPv4 client");
+	tap_ok(ask("::ffff:102:304", NULL, NULL, key) == ALLOW, "in hexadecimal");
+	tap_ok(ask("::fffe:102:304", NULL, NULL, key) == DENY, "an IPv6 client");
+}
+
+static void put_tried(void *arg, const char *key, size_t n, const struct rules_verdict *v)
+{
+	struct str *out = arg;
+
+	str_put(out, key, n);
+	str_puts(out, v == NULL ? " no, " : v->deny ? " deny" : " allow");
+}
+
+static int put_record(void *arg, const struct rules_record *r)
+{
+	struct str *out = arg;
+
+	str_put(out, r->key, r->key_len);
+	str_putc(out, r->data_len > 0 ? '!' : ',');
+	return r->key_len == 1 ? -1 : 0;
+}
+
+static void test_trace(void)
+{
+	static const struct record records[] = { RECORD("", "D\0"), RECORD("[2001:db8::]/32", ""),
+		RECORD("2.", ""), RECORD("", ""), RECORD("x", "+A=b\0"), RECORD("y", "") };
+	const struct rules_client v4 = { "1.2.3.4", "a.example", NULL },
+				  v6 = { "2001:db8:1::", NULL, NULL };
+	char memory[512];
+	struct str out;
+	struct rules_verdict v;
+	struct rules *r = rules_open(path);
+
+	str_init(&out, memory, sizeof memory);
+	write_rules(records, 6);
+	tap_ok(rules_each(r, put_record, &out) == -1 && out.len == 0, "no records before the file is read");
+	rules_trace(r, put_tried, &out);
+	if (rules_refresh(r) == -1 || rules_find(r, &v4, &v) == -1)
+		perror("rules");
+	tap_same(out.s, "1.2.3.4 no, =a.example no, 1.2.3. no, 1.2. no, 1. no, =.example no, = no,  deny",
+		"the keys of an IPv4 client");
+	str_reset(&out);
+	if (rules_find(r, &v6, &v) == -1)
+		perror("rules");
+	tap_same(out.s, "2001:db8:1:: no, [2001:db8::]/32 allow", "and of an IPv6 client");
+	str_reset(&out);
+	tap_ok(rules_each(r, put_record, &out) == -1, "a walk that is stopped");
+	tap_same(out.s,
+		"!"
+		"[2001:db8::]/32,"
+		"2.,"
+		","
+		"x!",
+		"records in the order of the file");
+	rules_close(r);
+}
+
+/* Where a cdb ends: nothing of that is written to a disk. */
+static void test_size(void)
+{
+	const size_t large = 256 << 20, heads = 16UL * 9, slots = 16UL * 16;
+	char *data = calloc(large, 1);
+	const int fd = open("/dev/null", O_WRONLY);
+	struct rules_make *m = rules_make_open(fd);
+	int count = 0;
+
+	while (count < 20 && rules_make_add(m, "k", 1, data, large) == 0)
+		count++;
+	tap_ok(count == 15 && errno == EFBIG, "4 GiB are too much");
+	tap_ok(rules_make_add(m, "k", 1, data, large - 2048 - heads - slots) == -1 && errno == EFBIG,
+		"to the byte");
+	tap_ok(rules_make_add(m, "k", 1, data, large - 2048 - heads - slots - 1) == 0,
+		"and what fits is taken");
+	tap_ok(rules_make_finish(m) == 0, "and finished");
+	close(fd);
+	free(data);
 }
 
 /* ---- damage ---------------------------------------------------------------------------------------- */
@@ -326,6 +420,9 @@ int main(void)
 	test_order();
 	test_case();
 	test_variables();
+	test_mapped();
+	test_trace();
+	test_size();
 	test_damage();
 	test_crowded();
 	test_grammar();

@@ -59,22 +59,27 @@ static uint32_t decide(const struct sock_filter *f, size_t count, const struct s
 	return SECCOMP_RET_ALLOW;
 }
 
-static void test_numbers(void)
+static bool is_allowed(const struct sock_filter *f, size_t count, int nr)
+{
+	const struct seccomp_data data = { .nr = nr, .arch = native };
+
+	return decide(f, count, &data) == SECCOMP_RET_ALLOW;
+}
+
+static void test_numbers(enum sandbox profile, const char *name)
 {
 	static const int forbidden[] = { SYS_execve, SYS_openat, SYS_socket, SYS_connect, SYS_clone,
-		SYS_kill, SYS_ptrace, SYS_mprotect, SYS_setuid, SYS_unlinkat };
+		SYS_kill, SYS_ptrace, SYS_mprotect, SYS_setuid, SYS_unlinkat, SYS_socketpair,
+		SYS_inotify_add_watch, SYS_fchdir };
 	size_t count;
-	const struct sock_filter *f = sandbox_filter(SANDBOX_SMTPD, &count);
+	const struct sock_filter *f = sandbox_filter(profile, &count);
 	int allowed = 0;
 
-	for (int nr = 0; nr < CALLS; nr++) {
-		const struct seccomp_data data = { .nr = nr, .arch = native };
-
-		allowed += decide(f, count, &data) == SECCOMP_RET_ALLOW;
-	}
-	printf("# smtpd: %d system calls are left\n", allowed);
+	for (int nr = 0; nr < CALLS; nr++)
+		allowed += is_allowed(f, count, nr);
+	printf("# %s: %d system calls are left\n", name, allowed);
 #ifndef __SANITIZE_ADDRESS__ /* its runtime needs some more: sandbox_gen.c */
-	tap_ok(allowed > 0 && allowed <= ALLOWED_MAX, "smtpd: 20 system calls at most");
+	tap_ok(allowed > 0 && allowed <= ALLOWED_MAX, "20 system calls at most");
 #endif
 	for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
 		const struct seccomp_data data = { .nr = forbidden[i], .arch = native };
@@ -89,12 +94,38 @@ static void test_numbers(void)
 	}
 }
 
+/* What a resident smtpd may do more, and nothing else. */
+static void test_difference(void)
+{
+	static const int more[] = {
+		SYS_sendmsg,
+		SYS_dup3,
+		SYS_madvise,
+#ifdef SYS_dup2
+		SYS_dup2,
+#endif
+	};
+	size_t once_count, count;
+	const struct sock_filter *once = sandbox_filter(SANDBOX_SMTPD, &once_count);
+	const struct sock_filter *f = sandbox_filter(SANDBOX_SMTPD_RESIDENT, &count);
+	bool only_these = true;
+
+	for (int nr = 0; nr < CALLS; nr++) {
+		bool is_more = false;
+
+		for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
+			is_more |= more[i] == nr;
+		only_these &= is_allowed(f, count, nr) == (is_more || is_allowed(once, once_count, nr));
+	}
+	tap_ok(only_these, "a resident one has four calls more");
+}
+
 /* In a child, since nobody comes back from it. */
-static int locked(void)
+static int locked(enum sandbox profile)
 {
 	char byte;
 
-	if (sandbox_enter(SANDBOX_SMTPD) == -1)
+	if (sandbox_enter(profile) == -1)
 		return 1;
 	if (syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY) != -1 || errno != EPERM)
 		return 2;
@@ -104,20 +135,31 @@ static int locked(void)
 		return 4;
 	if (read(-1, &byte, 1) != -1 || errno != EBADF) /* allowed: the kernel itself answers */
 		return 5;
+	/* of the resident one only: the kernel would close nothing, EBADF */
+	if (dup2(-1, 0) != -1 || errno != (profile == SANDBOX_SMTPD_RESIDENT ? EBADF : EPERM))
+		return 6;
 	return 0;
 }
 
-int main(void)
+static void test_locked(enum sandbox profile)
 {
 	int status = -1;
 	pid_t pid;
 
-	test_numbers();
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		_exit(locked());
+		_exit(locked(profile));
 	tap_ok(waitpid(pid, &status, 0) == pid && status == 0,
 		"a locked process reads, but opens, connects and signals no more");
+}
+
+int main(void)
+{
+	test_numbers(SANDBOX_SMTPD, "smtpd");
+	test_numbers(SANDBOX_SMTPD_RESIDENT, "resident smtpd");
+	test_difference();
+	test_locked(SANDBOX_SMTPD);
+	test_locked(SANDBOX_SMTPD_RESIDENT);
 	return tap_end();
 }

@@ -1,0 +1,27 @@
+/* gate.h - the rules of -x in front of one program.
+ *
+ * Shape   what the options say, and one call for the client of this process. The file is read once and
+ *         stays in memory until the process becomes the program.
+ * Errors  as obey_rules (net/obey.h). */
+#ifndef TCP_ENV_GATE_H
+#define TCP_ENV_GATE_H
+
+#include "net/addr.h"
+#include "net/obey.h"
+#include "tcp-env/inquiry.h"
+
+/* Room for the variables of one rule: more than a line of a rules text that anybody writes. */
+enum { GATE_VARIABLES = 4096, GATE_POOL = 256 * 1024 };
+
+struct gate {
+	const char *rules; /* NULL: everybody passes */
+	bool may_miss;
+	bool unsafe_env;
+};
+
+/* A name that its addresses do not confirm matches no rule. A client that is denied has been told the rule's
+ * DIEMSG on descriptor 0. */
+enum obey gate_pass(const struct gate *g, const struct addr *client, const struct found *f, struct env *env,
+	struct obeyed *o) __attribute__((warn_unused_result));
+
+#endif
