@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -14,7 +15,9 @@
 
 enum {
 	READ = 256 * 1024,
-	LATE = 1024 * 1024,
+	HUGE_PAGE = 2 << 20,
+	LATE = 4 * HUGE_PAGE,
+	LATE_FIRST = 64 * 1024, /* of small pages: most files have a few networks */
 	LENGTHS = ADDR_BITS - ADDR_V4_BITS + 1,
 };
 
@@ -169,20 +172,31 @@ static void add_keys(struct compile *c, struct rules_text *t, const char *data, 
 	}
 }
 
+static void new_block(struct compile *c, size_t at_least)
+{
+	const bool is_first = c->blocks == NULL;
+	size_t size = is_first ? LATE_FIRST : LATE;
+	struct block *b;
+
+	if (at_least > size - sizeof *b)
+		size = (at_least / HUGE_PAGE + 2) * HUGE_PAGE;
+	b = need(aligned_alloc(is_first ? sizeof(max_align_t) : HUGE_PAGE, size));
+	if (!is_first)
+		(void)madvise(b, size, MADV_HUGEPAGE); /* only to be faster */
+	b->next = c->blocks;
+	c->blocks = b;
+	c->late = (char *)(b + 1);
+	c->late_room = size - sizeof *b;
+}
+
 static struct late *new_late(struct compile *c, size_t text_len)
 {
 	const size_t align = _Alignof(struct late);
 	const size_t size = (offsetof(struct late, text) + text_len + align - 1) / align * align;
 	struct late *l;
 
-	if (size > c->late_room) {
-		struct block *b = need(malloc(sizeof *b + (size > LATE ? size : LATE)));
-
-		b->next = c->blocks;
-		c->blocks = b;
-		c->late = (char *)(b + 1);
-		c->late_room = size > LATE ? size : LATE;
-	}
+	if (c->late == NULL || size > c->late_room)
+		new_block(c, size);
 	l = (struct late *)(void *)c->late;
 	c->late += size;
 	c->late_room -= size;

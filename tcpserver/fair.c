@@ -99,7 +99,7 @@ static size_t insert(struct candidate *list, size_t n, size_t most, struct candi
 size_t fair_victims(struct sessions *t, const struct limits *l, struct silence *silence, size_t limit,
 	struct session *victims[FAIR_AT_ONCE])
 {
-	struct candidate list[FAIR_AT_ONCE];
+	struct candidate list[FAIR_AT_ONCE] = { 0 };
 	const size_t leaving = t->queue[QUEUE_SHUT].count + t->queue[QUEUE_TERMINATED].count;
 	const size_t share = limit < SHARE ? 1 : limit / SHARE;
 	const uint32_t waiter = lightest_waiting(t, l);

@@ -733,7 +733,8 @@ def signals_of_the_child(w):
     """a program starts with no signal blocked and none ignored"""
     s = Server(w, [], ["grep", "-E", "^(SigBlk|SigIgn|ShdPnd):", "/proc/self/status"])
     seen = s.everything()
-    check(len(seen.split()) == 6 and all(int(x, 16) == 0 for x in seen.split()[1::2]), repr(seen))
+    # 32 and 33 are libc's own: whoever started us may ignore them, and no call of libc can change that
+    check(len(seen.split()) == 6 and all(int(x, 16) & ~(3 << 31) == 0 for x in seen.split()[1::2]), repr(seen))
 
 
 @test

@@ -244,19 +244,31 @@ static enum proxy parse_v2(const unsigned char *p, size_t n, struct proxy_header
 
 static bool begins_like(const unsigned char *p, size_t n, const void *start, size_t start_len)
 {
-	return memcmp(p, start, n < start_len ? n : start_len) == 0;
+	return n == 0 || memcmp(p, start, n < start_len ? n : start_len) == 0;
+}
+
+/* What these bytes are certainly the beginning of: version 1, 2, or 0 for neither. */
+static int version_of(const unsigned char *p, size_t n)
+{
+	if (n >= LINE_START && begins_like(p, n, line_start, LINE_START))
+		return 1;
+	return n >= sizeof signature && begins_like(p, n, signature, sizeof signature) ? 2 : 0;
 }
 
 enum proxy proxy_parse(const unsigned char *p, size_t n, struct proxy_header *h)
 {
 	memset(h, 0, sizeof *h);
-	if (n == 0)
-		return PROXY_MORE;
-	if (begins_like(p, n, line_start, LINE_START))
-		return n < LINE_START ? PROXY_MORE : parse_v1((const char *)p, n, h);
-	if (begins_like(p, n, signature, sizeof signature))
-		return n < sizeof signature ? PROXY_MORE : parse_v2(p, n, h);
-	return PROXY_NONE;
+	switch (version_of(p, n)) {
+	case 1:
+		return parse_v1((const char *)p, n, h);
+	case 2:
+		return parse_v2(p, n, h);
+	default:
+		break;
+	}
+	return begins_like(p, n, line_start, LINE_START) || begins_like(p, n, signature, sizeof signature)
+		       ? PROXY_MORE
+		       : PROXY_NONE;
 }
 
 /* ---- on a socket ----------------------------------------------------------------------------------- */
@@ -304,7 +316,9 @@ static enum proxy look(int fd, struct proxy_header *h)
 	answer = proxy_parse(bytes, (size_t)n, h);
 	if (answer == PROXY_MORE) {
 		if (is_cut(fd, bytes, n))
-			return bad(h, "connection ended inside the header");
+			return version_of(bytes, (size_t)n) == 0
+				       ? PROXY_NONE
+				       : bad(h, "connection ended inside the header");
 		wake_at(fd, (int)n + 1);
 	}
 	/* it is there, or we would not have seen it: a short read cannot be */

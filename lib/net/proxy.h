@@ -11,7 +11,7 @@
  *         that is named. Version 2: everything behind the addresses of a TCP connection must be well-formed
  *         TLVs, and a CRC32C among them must be right; no other TLV means anything here.
  * Errors  PROXY_BAD with a fixed sentence in fault. A socket's error and its end inside a header are BAD;
- *         its end before the first byte is PROXY_NONE.
+ *         its end before it is certain to be one is PROXY_NONE.
  * Source  "The PROXY protocol, versions 1 & 2" of HAProxy, sections 2.1 and 2.2. */
 #ifndef NET_PROXY_H
 #define NET_PROXY_H

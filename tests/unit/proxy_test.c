@@ -474,7 +474,9 @@ int main(void)
 	test_byte_by_byte();
 	test_end("", PROXY_NONE, "an end before the first byte is no header");
 	test_end("PROXY TCP4 192", PROXY_BAD, "an end inside is a bad one");
-	test_end("PRO", PROXY_BAD, "also where it only might be one");
+	test_end("PROXY ", PROXY_BAD, "as soon as it is one");
+	test_end("PROXY", PROXY_NONE, "where it only might be one it is none");
+	test_end("\r\n\r\n", PROXY_NONE, "nor are a few empty lines");
 	test_end("QUIT\r\n", PROXY_NONE, "other bytes and the end are no header");
 	test_end(header, PROXY_DONE, "a header and the end");
 	test_stop();

@@ -28,7 +28,8 @@ static void test_table(struct sessions *t)
 	session_leave_queue(t, a);
 	session_give(t, a);
 	session_give(t, b);
-	tap_ok(session_of_pid(t, 77) == NULL && session_of_pid(t, 77 + 64) == c, "one of the chain has gone");
+	tap_ok(session_of_pid(t, 77) == NULL && session_of_pid(t, 77 + 64) == c,
+		"one of the chain has gone");
 	session_give(t, c);
 	tap_ok(t->count == 0 && session_of_pid(t, 77 + 64) == NULL, "all gone");
 }
@@ -40,7 +41,8 @@ static void test_queue(struct sessions *t)
 	session_wait(t, a, SESSION_ROOM, 1);
 	session_wait(t, b, SESSION_ROOM, 1);
 	session_wait(t, c, SESSION_ROOM, 1);
-	tap_ok(t->queue[QUEUE_ROOM].first == a && t->queue[QUEUE_ROOM].last == c, "in the order of arrival");
+	tap_ok(t->queue[QUEUE_ROOM].first == a && t->queue[QUEUE_ROOM].last == c,
+		"in the order of arrival");
 	session_leave_queue(t, b);
 	tap_ok(t->queue[QUEUE_ROOM].first == a && a->after == c && c->before == a, "the middle one leaves");
 	session_leave_queue(t, a);
