@@ -274,12 +274,14 @@ in_namespace() {
 	[ "$(cat heard)" = "$(printf 'GET /a\\tb HTTP/1.0\r\nHost: 127.0.0.1:%s\r' "$PORT")" ]
 }
 
-@test "mconnect, tcpcat: to a server and back" {
+@test "mconnect: to a server and back" {
 	start_server -RHl0 127.0.0.1 0 sh -c 'echo "220 hello"; read -r line; echo "got $line" | tr "\r" "R"'
 	run sh -c "echo EHLO x | mconnect 127.0.0.1 $PORT"
 	[ "${lines[0]}" = "220 hello" ]
 	[ "${lines[1]}" = "got EHLO xR" ]
-	stop_all
+}
+
+@test "tcpcat: every byte" {
 	start_server -RHl0 127.0.0.1 0 printf 'a\r\n\001\377'
 	tcpcat 127.0.0.1 "$PORT" >out
 	printf 'a\r\n\001\377' | cmp - out
