@@ -6,7 +6,7 @@
  *         The calling process must keep its pid and process group: it is they that are written into the
  *         filter. It may still signal its children by pid, and do everything else.
  *         no_new_privs stays off, so a set-user-ID program started below keeps its privilege.
- * Cost    once some 0.2 ms; then one comparison more on kill and its like, nothing on any other call.
+ * Cost    once less than a millisecond; then one comparison more on kill and its like, nothing on any other call.
  * Errors  -1 with errno. EPERM: not root, so nothing was loaded (without root a filter costs no_new_privs);
  *         the server goes on unguarded. The process is undumpable afterwards in any case, which keeps
  *         ptrace and /proc/PID/mem from those who share its uid. Dropping to another user keeps that.

@@ -214,6 +214,13 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+/* Without the time of change: a file that is replaced by name while we read it is still whole. */
+static bool same_content(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 static int image_check(struct image *m, size_t size)
 {
 	const struct rules_visit visit = { .record = remember_longest, .arg = m };
@@ -248,7 +255,7 @@ static int image_load(struct image *m, int fd, const struct stat *st)
 	if (result != 0)
 		return fail(saved);
 	result = image_check(m, (size_t)st->st_size);
-	if (result == 0 && (fstat(fd, &after) == -1 || !same_file(st, &after)))
+	if (result == 0 && (fstat(fd, &after) == -1 || !same_content(st, &after)))
 		result = fail(EAGAIN);
 	if (result == -1) {
 		saved = errno;
