@@ -36,7 +36,7 @@ static void add(struct listeners *l, int fd, const char *path)
 
 static void add_given(struct listeners *l, int fd, const char *what)
 {
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
 	socklen_t size = sizeof at;
 	int listening = 0;
 	socklen_t n = sizeof listening;
