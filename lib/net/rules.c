@@ -1,46 +1,20 @@
 #include "net/rules.h"
 
-#include <cdb.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fs.h"
-#include "base/num.h"
-#include "net/addr.h"
-#include "net/rules_verify.h"
-
-/* A key whose name is not in its normal form, so that its hash in the tables is not the normal one's. */
-struct odd_key {
-	unsigned hash; /* of the normal form */
-	unsigned pos;
-};
-
-/* Room for a key that is in no file, so that rules_trace can show it. */
-enum { KEY_SHOWN = 640 };
-
-struct image {
-	struct cdb cdb;
-	char *key;       /* room for any key of the file, so a longer question matches none */
-	size_t key_room; /* with a NUL */
-	struct odd_key *odd;
-	size_t odd_count;
-	size_t odd_room;
-	bool v6_net[ADDR_BITS + 1]; /* there is a key of our own with this length */
-	bool v6_info;               /* there is one behind "info@" */
-};
+#include "net/rules_image.h"
+#include "net/rules_key.h"
 
 struct rules {
 	const char *path;
 	struct stat seen; /* what the path named when it was read */
 	int error;        /* why that cannot be used, or 0 */
 	bool loaded;      /* image holds it */
-	struct image image;
+	struct rules_image image;
 	void (*tried)(void *arg, const char *key, size_t n, const struct rules_verdict *v);
 	void *tried_arg;
 };
@@ -51,161 +25,7 @@ static int fail(int error)
 	return -1;
 }
 
-/* ---- names in keys -------------------------------------------------------------------------------- */
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
-/* Where the name begins: behind a first "=" or the last "@=". NULL: this key has no name. */
-static const char *name_of(const char *key, size_t n)
-{
-	if (n > 0 && key[0] == '=')
-		return key + 1;
-	for (size_t i = n; i >= 2; i--)
-		if (key[i - 1] == '=' && key[i - 2] == '@')
-			return key + i;
-	return NULL;
-}
-
-/* A name with its last dot, if that is not all there is, cut off. */
-static size_t name_len(const char *name, size_t n)
-{
-	return n > 1 && name[n - 1] == '.' ? n - 1 : n;
-}
-
-static void put_name(struct str *key, const char *name, size_t n)
-{
-	n = name_len(name, n);
-	for (size_t i = 0; i < n; i++)
-		str_putc(key, lower(name[i]));
-}
-
-/* The normal form of a key of the file; false when it is that already. */
-static bool normalise(struct str *out, const char *key, size_t n)
-{
-	const char *name = name_of(key, n);
-
-	if (name == NULL)
-		return false;
-	str_reset(out);
-	str_put(out, key, (size_t)(name - key));
-	put_name(out, name, n - (size_t)(name - key));
-	return out->len != n || memcmp(out->s, key, n) != 0;
-}
-
-/* ---- IPv6 networks in keys ------------------------------------------------------------------------- */
-
-/* The length of "[...]/LENGTH" or "[...]"; -1: this key is none of ours. */
-static int net_bits(const char *key, size_t n)
-{
-	const char *close = memchr(key, ']', n);
-	unsigned long bits;
-
-	if (close == NULL)
-		return -1;
-	n -= (size_t)(close + 1 - key);
-	if (n == 0)
-		return ADDR_BITS;
-	if (close[1] != '/' || num_parse_n(close + 2, n - 1, 0, ADDR_BITS, &bits) != NULL)
-		return -1;
-	return (int)bits;
-}
-
-static void note_net(struct image *m, const char *key, size_t n)
-{
-	const char *open = memrchr(key, '[', n);
-	int bits;
-
-	if (open == NULL)
-		return;
-	bits = net_bits(open, n - (size_t)(open - key));
-	if (bits == -1)
-		return;
-	if (open == key)
-		m->v6_net[bits] = true;
-	else if (open[-1] == '@')
-		m->v6_info = true;
-}
-
-/* ---- reading a file ------------------------------------------------------------------------------- */
-
-static void image_free(struct image *m)
-{
-	if (m->cdb.cdb_mem != NULL)
-		cdb_free(&m->cdb);
-	free(m->key);
-	free(m->odd);
-	memset(m, 0, sizeof *m);
-}
-
-static int remember_longest(void *arg, unsigned pos, const unsigned char *key, size_t n)
-{
-	struct image *m = arg;
-
-	(void)pos;
-	(void)key;
-	if (n >= m->key_room)
-		m->key_room = n + 1;
-	return 0;
-}
-
-static int remember_odd(struct image *m, unsigned hash, unsigned pos)
-{
-	if (m->odd_count == m->odd_room) {
-		const size_t room = m->odd_room == 0 ? 16 : m->odd_room * 2;
-		struct odd_key *more = realloc(m->odd, room * sizeof *more);
-
-		if (more == NULL)
-			return -1;
-		m->odd = more;
-		m->odd_room = room;
-	}
-	m->odd[m->odd_count].hash = hash;
-	m->odd[m->odd_count].pos = pos;
-	m->odd_count++;
-	return 0;
-}
-
-static int by_hash_and_place(const void *a, const void *b)
-{
-	const struct odd_key *x = a, *y = b;
-
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	return x->pos < y->pos ? -1 : x->pos > y->pos;
-}
-
-static int index_keys(struct image *m)
-{
-	struct str normal;
-	unsigned pos;
-
-	m->key = malloc(m->key_room);
-	if (m->key == NULL)
-		return -1;
-	str_init(&normal, m->key, m->key_room);
-	cdb_seqinit(&pos, &m->cdb);
-	for (;;) {
-		const unsigned at = pos;
-		const char *key;
-		const int more = cdb_seqnext(&pos, &m->cdb);
-
-		if (more <= 0)
-			break;
-		key = cdb_getkey(&m->cdb);
-		if (key == NULL)
-			return -1;
-		note_net(m, key, cdb_keylen(&m->cdb));
-		if (normalise(&normal, key, cdb_keylen(&m->cdb)) &&
-			remember_odd(m, cdb_hash(normal.s, (unsigned)normal.len), at) == -1)
-			return -1;
-	}
-	if (m->odd_count > 0)
-		qsort(m->odd, m->odd_count, sizeof *m->odd, by_hash_and_place);
-	return 0;
-}
+/* ---- the file ------------------------------------------------------------------------------------- */
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
@@ -214,61 +34,10 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Without the time of change: a file that is replaced by name while we read it is still whole. */
-static bool same_content(const struct stat *a, const struct stat *b)
-{
-	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-static int image_check(struct image *m, size_t size)
-{
-	const struct rules_visit visit = { .record = remember_longest, .arg = m };
-	const unsigned char *file = cdb_get(&m->cdb, (unsigned)size, 0);
-
-	if (file == NULL)
-		return -1;
-	m->key_room = KEY_SHOWN;
-	if (rules_verify(file, size, &visit) == -1)
-		return -1;
-	return index_keys(m);
-}
-
-static int image_load(struct image *m, int fd, const struct stat *st)
-{
-	struct stat after;
-	int copy, result, saved;
-
-	if (!S_ISREG(st->st_mode))
-		return fail(S_ISDIR(st->st_mode) ? EISDIR : EINVAL);
-	if (st->st_size == 0)
-		return fail(EINVAL); /* as ucspi-tcp says it: "> rules.cdb" is an accident of its own */
-	if (st->st_size > RULES_FILE_MAX)
-		return fail(EFBIG);
-	copy = fs_sealed_copy(fd, (size_t)st->st_size);
-	if (copy == -1)
-		return -1;
-	memset(m, 0, sizeof *m);
-	result = cdb_init(&m->cdb, copy);
-	saved = errno;
-	close(copy); /* the mapping stays */
-	if (result != 0)
-		return fail(saved);
-	result = image_check(m, (size_t)st->st_size);
-	if (result == 0 && (fstat(fd, &after) == -1 || !same_content(st, &after)))
-		result = fail(EAGAIN);
-	if (result == -1) {
-		saved = errno;
-		image_free(m);
-		errno = saved;
-	}
-	return result;
-}
-
 static void forget(struct rules *r)
 {
 	if (r->loaded)
-		image_free(&r->image);
+		rules_image_free(&r->image);
 	r->loaded = false;
 }
 
@@ -297,7 +66,7 @@ static int reload(struct rules *r)
 	forget(r);
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, &r->seen) == -1 || image_load(&r->image, fd, &r->seen) == -1)
+	if (fstat(fd, &r->seen) == -1 || rules_image_load(&r->image, fd, &r->seen) == -1)
 		r->error = errno;
 	else
 		r->loaded = true;
@@ -326,86 +95,19 @@ int rules_refresh(struct rules *r)
 
 /* ---- look-up -------------------------------------------------------------------------------------- */
 
-/* The first record of the file with this name in any spelling, if it is before *pos. */
-static void find_odd(const struct image *m, const struct str *key, unsigned *pos)
-{
-	const unsigned hash = cdb_hash(key->s, (unsigned)key->len);
-	size_t low = 0, high = m->odd_count;
-
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (m->odd[middle].hash < hash)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < m->odd_count && m->odd[low].hash == hash && m->odd[low].pos < *pos; low++) {
-		const unsigned at = m->odd[low].pos;
-		const unsigned n = cdb_unpack(cdb_get(&m->cdb, 8, at));
-		const char *have = cdb_get(&m->cdb, n, at + 8);
-		const char *name = name_of(have, n);
-		size_t len = name_len(name, n - (size_t)(name - have)) + (size_t)(name - have);
-		bool same = len == key->len && memcmp(have, key->s, (size_t)(name - have)) == 0;
-
-		for (size_t i = (size_t)(name - have); same && i < len; i++)
-			same = lower(have[i]) == key->s[i];
-		if (same) {
-			*pos = at;
-			return;
-		}
-	}
-}
-
-static void tell(const struct image *m, unsigned pos, struct rules_verdict *v)
-{
-	const unsigned char *head = cdb_get(&m->cdb, 8, pos);
-	const unsigned key_len = cdb_unpack(head), data_len = cdb_unpack(head + 4);
-
-	v->found = true;
-	v->key = (const char *)head + 8;
-	v->key_len = key_len;
-	v->next = v->key + key_len;
-	v->end = v->next + data_len;
-	v->deny = data_len > 0 && *v->next == 'D';
-	if (v->deny)
-		v->next += 2;
-}
-
 /* Who asks, where, and the address once more when it is IPv6. */
 struct question {
 	struct rules *rules;
-	struct image *m;
+	struct rules_image *m;
 	const char *ip;
 	const char *host;
 	const char *info;
 	const struct addr *v6;
 };
 
-/* 1 the key is there, 0 it is not, -1 errno. */
-static int probe_image(struct image *m, const struct str *key, struct rules_verdict *v)
-{
-	unsigned pos = UINT_MAX;
-	int found;
-
-	if (key->full) /* longer than every key of the file */
-		return 0;
-	found = cdb_find(&m->cdb, key->s, (unsigned)key->len);
-	if (found < 0)
-		return -1;
-	if (found > 0)
-		pos = cdb_keypos(&m->cdb) - 8;
-	if (m->odd_count > 0 && name_of(key->s, key->len) != NULL)
-		find_odd(m, key, &pos);
-	if (pos == UINT_MAX)
-		return 0;
-	tell(m, pos, v);
-	return 1;
-}
-
 static int probe(const struct question *q, const struct str *key, struct rules_verdict *v)
 {
-	const int found = probe_image(q->m, key, v);
+	const int found = rules_image_find(q->m, key, v);
 
 	if (q->rules->tried != NULL && found != -1)
 		q->rules->tried(q->rules->tried_arg, key->s, key->len, found == 1 ? v : NULL);
@@ -430,7 +132,7 @@ static int probe_key(const struct question *q, const char *info, const char *tex
 	start_key(q, info, &key);
 	str_puts(&key, text);
 	if (name != NULL)
-		put_name(&key, name, strlen(name));
+		rules_key_put_name(&key, name, strlen(name));
 	return probe(q, &key, v);
 }
 
