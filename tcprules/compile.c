@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/errtext.h"
+#include "tcprules/rules_address.h"
 #include "tcprules/rules_text.h"
 
 enum {
@@ -48,7 +49,7 @@ struct block {
 struct compile {
 	struct rules_make *make;
 	const char *temporary; /* for messages */
-	struct rules_check_list *cannot_match;
+	struct rules_finding_list *cannot_match;
 	struct input input;
 	unsigned long number; /* of the line */
 	char *data;
@@ -274,10 +275,11 @@ static size_t plain_address(const char *line, size_t n)
 
 static void check_line(struct compile *c, const char *line, size_t n, const struct rules_text *t)
 {
-	const struct rules_finding *f = t->is_rule ? rules_check_cheap(t) : rules_check_skipped(line, n);
+	const struct rules_finding *f =
+		t->is_rule ? rules_address_check(t) : rules_address_skipped(line, n);
 
 	if (f != NULL)
-		rules_check_keep(c->cannot_match, f, c->number, t->is_rule ? t->address : line,
+		rules_finding_keep(c->cannot_match, f, c->number, t->is_rule ? t->address : line,
 			t->is_rule ? t->address_len : n);
 }
 
@@ -319,7 +321,7 @@ static void compile_line(struct compile *c, const char *line, size_t n)
 }
 
 void compile_rules(
-	int input, struct rules_make *make, const char *temporary, struct rules_check_list *cannot_match)
+	int input, struct rules_make *make, const char *temporary, struct rules_finding_list *cannot_match)
 {
 	struct compile c = {
 		.make = make, .temporary = temporary, .cannot_match = cannot_match, .input = { .fd = input }

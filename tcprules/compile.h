@@ -8,12 +8,12 @@
 #define TCPRULES_COMPILE_H
 
 #include "net/rules.h"
-#include "tcprules/rules_check.h"
+#include "tcprules/rules_finding.h"
 
 /* Everything that can be read from the descriptor; the name of the file behind make is for messages.
  * Rules that cannot match are put into the list. */
 void compile_rules(
-	int input, struct rules_make *make, const char *temporary, struct rules_check_list *cannot_match);
+	int input, struct rules_make *make, const char *temporary, struct rules_finding_list *cannot_match);
 
 _Noreturn void compile_die_write(const char *temporary);
 

@@ -69,7 +69,7 @@ static void read_text(struct source *s)
 /* The rules of the text as tcpserver will have them. */
 static struct rules *compile(struct source *s, char path[32])
 {
-	struct rules_check_list cannot_match = { .count = 0 }; /* --check shows them */
+	struct rules_finding_list cannot_match = { .count = 0 }; /* --check shows them */
 	struct rules_make *make;
 	struct rules *rules;
 	int fd;

@@ -90,7 +90,7 @@ static void warn_if_input(const char *target)
 static int compile(const char *target, const char *temporary, bool quiet)
 {
 	struct rules_make *make;
-	struct rules_check_list cannot_match = { .count = 0 };
+	struct rules_finding_list cannot_match = { .count = 0 };
 	const int fd = create(temporary);
 
 	need_input();
@@ -101,7 +101,7 @@ static int compile(const char *target, const char *temporary, bool quiet)
 	if (rules_make_finish(make) == -1 || fsync(fd) == -1 || close(fd) == -1)
 		compile_die_write(temporary);
 	if (!quiet) {
-		rules_check_say(&cannot_match);
+		rules_finding_say_all(&cannot_match);
 		warn_if_input(target);
 	}
 	if (rename(temporary, target) == -1)

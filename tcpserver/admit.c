@@ -149,6 +149,7 @@ static enum admit obey(struct admit_desk *d, const struct rules_client *who)
 
 	switch (obey_rules(d->rules, d->config->rules_may_miss, d->config->unsafe_env, who, &d->env, &o)) {
 	case OBEY_ALLOW:
+		d->has_variables = o.has_variables;
 		return ADMIT_OK;
 	case OBEY_DENY:
 		d->diemsg = o.diemsg;
@@ -174,6 +175,7 @@ enum admit admit_decide(struct admit_desk *d, const struct ends *ends, const str
 
 	d->diemsg = NULL;
 	d->trouble[0] = '\0';
+	d->has_variables = false;
 	if (export(d, ends, names, through) == -1)
 		return drop(d, errno);
 	return d->rules == NULL ? ADMIT_OK : obey(d, &who);

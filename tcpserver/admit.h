@@ -23,6 +23,7 @@ struct admit_desk {
 	const struct config *config;
 	struct rules *rules; /* NULL without -x */
 	struct env env;
+	bool has_variables; /* of a rule, in env: the last ADMIT_OK */
 	enum limit limit;   /* of the last ADMIT_LIMIT: which one */
 	const char *diemsg; /* of the last refusal: for the client, or NULL */
 	int drop_errno;     /* of the last ADMIT_DROP */

@@ -72,7 +72,7 @@ static void arrive(struct server *v, struct session *s)
 		start_forget(v, s);
 		return;
 	}
-	limits_enter(&v->limits, &v->config->limits, &s->ends.remote, &s->source, &s->net);
+	limits_enter(&v->limits, &v->config->limits.quota, &s->ends.remote, &s->source, &s->net);
 	if (decides) {
 		const enum admit verdict = start_judge(v, s, &no_names);
 

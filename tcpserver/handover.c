@@ -114,7 +114,7 @@ static void take(struct server *v, const struct record *r)
 		arrive_again(v, s);
 		return;
 	}
-	limits_enter(&v->limits, &v->config->limits, &s->ends.remote, &s->source, &s->net);
+	limits_enter(&v->limits, &v->config->limits.quota, &s->ends.remote, &s->source, &s->net);
 	limits_slot(&v->limits, s->source, true);
 	s->has_slot = true;
 	s->judged = true;

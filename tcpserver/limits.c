@@ -98,14 +98,14 @@ static uint32_t find(struct limits *l, const struct addr *a, unsigned bits)
 	return number - 1;
 }
 
-void limits_enter(struct limits *l, const struct limits_rules *r, const struct addr *a, uint32_t *source,
-	uint32_t *net)
+void limits_enter(
+	struct limits *l, const struct quota *q, const struct addr *a, uint32_t *source, uint32_t *net)
 {
 	const bool v4 = addr_is_v4(a);
 
 	*source = find(l, a, v4 ? 128 : V6_HOST);
 	l->table[*source].here++;
-	*net = find(l, a, v4 ? V4_IN_V6 + r->bits4 : r->bits6);
+	*net = find(l, a, v4 ? V4_IN_V6 + q->bits4 : q->bits6);
 	l->table[*net].here += *net != *source;
 }
 
@@ -159,10 +159,10 @@ void limits_ended(
 /* ---- the answer ----------------------------------------------------------------------------------- */
 
 /* The bucket holds N; each connection adds one, and one runs out every rate_s / N seconds. */
-static bool is_too_fast(struct source *s, const struct limits_rules *r, int64_t now_ms)
+static bool is_too_fast(struct source *s, const struct quota *q, int64_t now_ms)
 {
-	const int64_t span_ms = 1000 * (int64_t)r->rate_s;
-	const int64_t each_ms = span_ms / (int64_t)r->rate;
+	const int64_t span_ms = 1000 * (int64_t)q->rate_s;
+	const int64_t each_ms = span_ms / (int64_t)q->rate;
 	const int64_t from_ms = s->full_until_ms > now_ms ? s->full_until_ms : now_ms;
 
 	if (from_ms + each_ms > now_ms + span_ms)
@@ -191,21 +191,21 @@ static unsigned long load_now(struct limits *l, int64_t now_ms)
 	return l->load;
 }
 
-enum limit limits_admit(
-	struct limits *l, const struct limits_rules *r, uint32_t source, uint32_t net, int64_t now_ms)
+enum limit limits_admit(struct limits *l, const struct limits_rules *r, const struct quota *q,
+	uint32_t source, uint32_t net, int64_t now_ms)
 {
 	struct source *s = &l->table[source];
-	const unsigned long per_net = s->bits == 128 ? r->per_net4 : r->per_net6;
+	const unsigned long per_net = s->bits == 128 ? q->per_net4 : q->per_net6;
 
 	if (r->penalty_s != NULL && now_ms < s->penalty_until_ms)
 		return LIMITS_PENALTY;
-	if (r->per_address != 0 && s->here > r->per_address)
+	if (q->per_address != 0 && s->here > q->per_address)
 		return LIMITS_ADDRESS;
 	if (per_net != 0 && l->table[net].here > per_net)
 		return LIMITS_NET;
-	if (r->load != 0 && load_now(l, now_ms) > r->load)
+	if (q->load != 0 && load_now(l, now_ms) > q->load)
 		return LIMITS_LOAD;
-	if (r->rate != 0 && is_too_fast(s, r, now_ms))
+	if (q->rate != 0 && is_too_fast(s, q, now_ms))
 		return LIMITS_RATE;
 	return LIMITS_OK;
 }
@@ -227,40 +227,7 @@ const char *limits_word(enum limit verdict)
 
 /* ---- texts ---------------------------------------------------------------------------------------- */
 
-enum { COUNT_MAX = 1000000, RATE_S_MAX = 86400, PENALTY_S_MAX = 600, LOAD_MAX = 10000 };
-
-const char *limits_rate(struct limits_rules *r, const char *text)
-{
-	const char *slash = strchr(text, '/');
-
-	if (slash == NULL || num_parse_n(text, (size_t)(slash - text), 1, COUNT_MAX, &r->rate) != NULL ||
-		num_parse(slash + 1, 1, RATE_S_MAX, &r->rate_s) != NULL)
-		return "is no rate: N/SECONDS, as in 20/60";
-	return NULL;
-}
-
-const char *limits_net(struct limits_rules *r, const char *text)
-{
-	static const char *const wrong =
-		"names no networks: BITS:N[,BITS:N], IPv4 first, as in 24:20,64:20";
-
-	for (int i = 0; *text != '\0' && i < 2; i++) {
-		const char *colon = strchr(text, ':');
-		size_t n;
-		unsigned long bits;
-
-		if (colon == NULL ||
-			num_parse_n(text, (size_t)(colon - text), 1, i == 0 ? 32 : 128, &bits) != NULL)
-			return wrong;
-		*(i == 0 ? &r->bits4 : &r->bits6) = (unsigned)bits;
-		text = colon + 1;
-		n = strcspn(text, ",");
-		if (num_parse_n(text, n, 1, COUNT_MAX, i == 0 ? &r->per_net4 : &r->per_net6) != NULL)
-			return wrong;
-		text += n + (text[n] == ',');
-	}
-	return *text == '\0' ? NULL : wrong;
-}
+enum { PENALTY_S_MAX = 600 };
 
 const char *limits_penalty(uint16_t *penalty_s, const char *text)
 {
@@ -284,34 +251,13 @@ const char *limits_penalty(uint16_t *penalty_s, const char *text)
 	return NULL;
 }
 
-static bool read_count(const struct env *env, const char *name, unsigned long max, unsigned long *to)
+const char *limits_read(struct quota *q, const struct env *env)
 {
-	const char *text = env_added(env, name);
+	for (int i = 0; i < QUOTA_VARIABLES; i++) {
+		const char *value = env_added(env, quota_variables[i]);
 
-	return text == NULL || num_parse(text, 0, max, to) == NULL; /* 0: no limit */
-}
-
-const char *limits_read(struct limits_rules *r, const struct env *env)
-{
-	const char *rate = env_added(env, "RATE"), *nets = env_added(env, "MAXCONNNET");
-	unsigned long load = r->load / 100, per_net = 0;
-
-	if (!read_count(env, "MAXCONNIP", COUNT_MAX, &r->per_address))
-		return "MAXCONNIP";
-	if (!read_count(env, "MAXCONNC", COUNT_MAX, &per_net))
-		return "MAXCONNC";
-	if (nets != NULL && strchr(nets, ':') != NULL) {
-		if (limits_net(r, nets) != NULL)
-			return "MAXCONNNET";
-	} else if (!read_count(env, "MAXCONNNET", COUNT_MAX, &per_net)) {
-		return "MAXCONNNET";
+		if (value != NULL && quota_set(q, i, value) != NULL)
+			return quota_variables[i];
 	}
-	if (per_net != 0)
-		r->per_net4 = r->per_net6 = per_net;
-	if (!read_count(env, "MAXLOAD", LOAD_MAX, &load))
-		return "MAXLOAD";
-	r->load = load * 100;
-	if (rate != NULL && limits_rate(r, rate) != NULL)
-		return "RATE";
 	return NULL;
 }

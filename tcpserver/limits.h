@@ -5,7 +5,7 @@
  *         takes it away; limits_admit only answers.
  * Units   rates are N in a span of seconds, with bursts up to N; penalties are seconds of wait after a
  *         program's exit code, added up to ten minutes.
- * Source  MAXCONNIP, MAXCONNC, MAXLOAD and DIEMSG: the limits patch of ucspi-tcp; rates: GCRA, as in
+ * Source  rates: GCRA, as in
  *         ITU-T I.371; penalties: PerSourcePenalties of sshd_config(5). */
 #ifndef TCPSERVER_LIMITS_H
 #define TCPSERVER_LIMITS_H
@@ -16,6 +16,7 @@
 
 #include "base/env.h"
 #include "net/addr.h"
+#include "net/quota.h"
 
 enum {
 	LIMITS_CODES = 256,
@@ -23,12 +24,7 @@ enum {
 }; /* the penalty of a death by signal stands behind the codes */
 
 struct limits_rules {
-	unsigned long per_address; /* connections at once; 0: any number */
-	unsigned long per_net4, per_net6;
-	unsigned bits4, bits6;     /* of a network */
-	unsigned long rate;        /* new ones … */
-	unsigned long rate_s;      /* … in so many seconds */
-	unsigned long load;        /* MAXLOAD, of one minute, in hundredths */
+	struct quota quota;
 	const uint16_t *penalty_s; /* LIMITS_CODES + 1 of them, or NULL */
 };
 
@@ -60,24 +56,21 @@ void limits_free(struct limits *l);
 
 /* "MAXCONNIP" and its family in the environment of a client, over what the command line says. NULL, or the
  * name of a variable with a value that is none: such a rule cannot be obeyed. */
-const char *limits_read(struct limits_rules *r, const struct env *env) __attribute__((warn_unused_result));
-/* "20/60" into rate and rate_s; "24:N,64:N" into the networks. NULL or a sentence. */
-const char *limits_rate(struct limits_rules *r, const char *text) __attribute__((warn_unused_result));
-const char *limits_net(struct limits_rules *r, const char *text) __attribute__((warn_unused_result));
+const char *limits_read(struct quota *q, const struct env *env) __attribute__((warn_unused_result));
 /* "CODE:SECONDS,signal:SECONDS,..." into LIMITS_CODES + 1 numbers. */
 const char *limits_penalty(uint16_t *penalty_s, const char *text) __attribute__((warn_unused_result));
 
 /* The places of both sources of an address, one connection more in each. */
-void limits_enter(struct limits *l, const struct limits_rules *r, const struct addr *a, uint32_t *source,
-	uint32_t *net);
+void limits_enter(
+	struct limits *l, const struct quota *q, const struct addr *a, uint32_t *source, uint32_t *net);
 void limits_leave(struct limits *l, uint32_t source, uint32_t net);
 void limits_slot(struct limits *l, uint32_t source, bool taken);
 void limits_shed(struct limits *l, uint32_t source, int64_t now_ms);
 void limits_ended(
 	struct limits *l, const struct limits_rules *r, uint32_t source, int status, int64_t now_ms);
 
-enum limit limits_admit(
-	struct limits *l, const struct limits_rules *r, uint32_t source, uint32_t net, int64_t now_ms);
+enum limit limits_admit(struct limits *l, const struct limits_rules *r, const struct quota *q,
+	uint32_t source, uint32_t net, int64_t now_ms);
 const char *limits_word(enum limit verdict); /* for the log */
 
 /* How much an address has had already: sessions, and those that it lost lately. */

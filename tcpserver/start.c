@@ -132,15 +132,16 @@ enum admit start_judge(struct server *v, struct session *s, const struct names *
 	const char *path = v->listeners->at[s->listener].path;
 	const struct admit_unix through = { .fd = s->fd, .path = path };
 	const enum admit verdict = admit_decide(&v->desk, &s->ends, names, &through);
-	struct limits_rules limits = v->config->limits;
-	const char *wrong;
+	struct quota quota = v->config->limits.quota;
+	const char *wrong = NULL;
 
 	if (verdict != ADMIT_OK || s->judged)
 		return verdict;
-	wrong = limits_read(&limits, &v->desk.env);
+	if (v->desk.has_variables)
+		wrong = limits_read(&quota, &v->desk.env);
 	if (wrong != NULL)
 		return admit_bad_rule(&v->desk, wrong);
-	v->desk.limit = limits_admit(&v->limits, &limits, s->source, s->net, clock_ms());
+	v->desk.limit = limits_admit(&v->limits, &v->config->limits, &quota, s->source, s->net, clock_ms());
 	if (v->desk.limit != LIMITS_OK) {
 		v->desk.diemsg = env_added(&v->desk.env, "DIEMSG");
 		return ADMIT_LIMIT;
@@ -245,7 +246,7 @@ static void run_program(struct server *v, struct session *s, const struct names 
 
 static void run(struct server *v, struct session *s, const struct names *names)
 {
-	const char *banner = env_added(&v->desk.env, "BANNER");
+	const char *banner = v->desk.has_variables ? env_added(&v->desk.env, "BANNER") : NULL;
 
 	if (banner != NULL && !say(s->fd, banner))
 		start_drop(v, s, "unable to print banner", errno);

@@ -234,7 +234,7 @@ static void set_option(struct config *c, int option, const char *value, char **a
 	case 'b': c->backlog = (int)number("-b", value, 0, BACKLOG_MAX); break;
 	case 'B': c->banner = value; break;
 	case 'c': c->limit = number("-c", value, 1, LIMIT_MAX); break;
-	case 'C': c->limits.per_address = number("-C", value, 1, LIMIT_MAX); break;
+	case 'C': c->limits.quota.per_address = number("-C", value, 1, LIMIT_MAX); break;
 	case 'd': c->no_delay = false; break;
 	case 'D': c->no_delay = true; break;
 	case 'g': set_group(c, "-g", value); break;
@@ -261,10 +261,10 @@ static void set_option(struct config *c, int option, const char *value, char **a
 	case OPTION_DRAIN: c->drain_ms = 1000 * (int)number("--drain", value, 0, TIMEOUT_MAX_S); break;
 	case OPTION_LISTEN: add_listen(c, value, argv); break;
 	case OPTION_LOG: set_form(c, value); break;
-	case OPTION_NET: check("--net", value, limits_net(&c->limits, value)); break;
+	case OPTION_NET: check("--net", value, quota_net(&c->limits.quota, value)); break;
 	case OPTION_PENALTY: set_penalty(c, value); break;
 	case OPTION_PROXY: c->proxy = true; break;
-	case OPTION_RATE: check("--rate", value, limits_rate(&c->limits, value)); break;
+	case OPTION_RATE: check("--rate", value, quota_rate(&c->limits.quota, value)); break;
 	case OPTION_READY_FD: c->ready_fd = (int)number("--ready-fd", value, 0, FD_MAX); break;
 	case OPTION_RESIDENT: set_resident(c, value); break;
 	case OPTION_UNSAFE_ENV: c->unsafe_env = true; break;
@@ -304,7 +304,7 @@ static struct config config_of(int argc, char **argv)
 {
 	struct config c = {
 		.self = argv,
-		.limits = { .bits4 = NET4_BITS, .bits6 = NET6_BITS },
+		.limits.quota = { .bits4 = NET4_BITS, .bits6 = NET6_BITS },
 		.drain_ms = -1,
 		.ready_fd = -1,
 		.verbosity = ERRORS,

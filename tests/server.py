@@ -77,6 +77,8 @@ def drain(port, pid):
         except ConnectionRefusedError:
             words.append("refused")
             break
+        except ConnectionResetError:
+            pass  # the socket was closed in this moment
         time.sleep(0.05)
     s.sendall(b"bye\n")
     words.append(s.recv(100).decode().strip())

@@ -88,7 +88,7 @@ said() {
 	said '1.:allow, RELAYCLIENT=""' 'warning: line 1: this variable has a blank in its name ( RELAYCLIENT=): write no blank behind the comma'
 	said '1.:allow,="x"' 'warning: line 1: this variable has no name (=x): '
 	said '1.:allow,LD_PRELOAD="x"' 'warning: line 1: this variable changes what programs run'
-	for line in 'MAXCONNIP="x"' 'MAXCONNIP="0"' 'RATE="20"' 'RATE="/5"' 'MAXCONNNET="15"' 'MAXCONNNET="24:15,"' 'PROXY="yes"'; do
+	for line in 'MAXCONNIP="x"' 'MAXCONNIP="-1"' 'RATE="20"' 'RATE="/5"' 'MAXCONNNET="/24"' 'MAXCONNC="x"' 'MAXLOAD="high"' 'MAXCONNNET="24:15,"' 'PROXY="yes"'; do
 		said "1.:allow,$line" 'warning: line 1: the server cannot use this value ('
 	done
 	said '1.:allow,A="x\0D"' 'warning: line 1: there is a NUL byte in the line'
@@ -134,7 +134,7 @@ said() {
 	local page=$BATS_TEST_DIRNAME/../tcprules/tcprules.1 reason
 
 	sed -n '/^static const struct rules_finding table/,/^};/s/^\t*\(\[[A-Z_]*\] = \)*{* *"\([^"]*\)",.*/\2/p' \
-		"$BATS_TEST_DIRNAME/../tcprules/rules_check.c" >reasons
+		"$BATS_TEST_DIRNAME/../tcprules/rules_finding.c" >reasons
 	[ "$(wc -l <reasons)" -ge 24 ]
 	while read -r reason; do
 		tr '\n' ' ' <"$page" | grep -qF -- "$reason" || { echo "not in the page: $reason"; false; }

@@ -38,6 +38,7 @@ static enum obey set(struct rules_verdict *v, bool unsafe_env, struct env *env, 
 		}
 		if (env_set_pair(env, pair, n) == -1)
 			return OBEY_ERROR;
+		o->has_variables = true;
 	}
 	return OBEY_ALLOW;
 }

@@ -18,6 +18,7 @@
 enum obey { OBEY_ALLOW, OBEY_DENY, OBEY_ERROR };
 
 struct obeyed {
+	bool has_variables; /* OBEY_ALLOW: the rule set some */
 	const char *diemsg; /* OBEY_DENY: for the client, or NULL */
 	const char *unsafe; /* OBEY_ERROR with EPERM: "NAME=value", cut at the "=" by unsafe_len */
 	int unsafe_len;

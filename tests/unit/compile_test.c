@@ -263,7 +263,7 @@ static struct client random_client(const struct rule *rules, unsigned count)
 
 static struct rules *compile(const char *text, size_t size, char path[32])
 {
-	struct rules_check_list list = { .count = 0 };
+	struct rules_finding_list list = { .count = 0 };
 	const int input = memfd_create("text", MFD_CLOEXEC), output = memfd_create("cdb", MFD_CLOEXEC);
 	struct rules_make *make = rules_make_open(output);
 	struct rules *rules;
