@@ -2,6 +2,23 @@
 
 #include <string.h>
 
+bool gate_option(struct gate *g, int option, const char *value)
+{
+	switch (option) {
+	case 'x':
+		g->rules = value;
+		return true;
+	case 'X':
+		g->may_miss = true;
+		return true;
+	case 'U':
+		g->unsafe_env = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum obey gate_pass(const struct gate *g, const struct addr *client, const struct found *f, struct env *env,
 	struct obeyed *o)
 {

@@ -8,7 +8,7 @@
 
 #include "net/addr.h"
 #include "net/obey.h"
-#include "tcp-env/inquiry.h"
+#include "net/inquiry.h"
 
 /* Room for the variables of one rule: more than a line of a rules text that anybody writes. */
 enum { GATE_VARIABLES = 4096, GATE_POOL = 256 * 1024 };
@@ -18,6 +18,14 @@ struct gate {
 	bool may_miss;
 	bool unsafe_env;
 };
+
+/* Its part of getopt_long(3). */
+#define GATE_LETTERS "x:X"
+#define GATE_LONG                                    \
+	{                                            \
+		"unsafe-env", no_argument, NULL, 'U' \
+	}
+bool gate_option(struct gate *g, int option, const char *value); /* false: it is none of ours */
 
 /* A name that its addresses do not confirm matches no rule. A client that is denied has been told the rule's
  * DIEMSG on descriptor 0. */

@@ -21,7 +21,7 @@
 #include "net/proxy.h"
 #include "net/ucspi.h"
 #include "tcp-env/gate.h"
-#include "tcp-env/inquiry.h"
+#include "net/inquiry.h"
 
 static const char help[] =
 	"proxy-env: usage: proxy-env [ -X ] [ -t timeout ] [ -x cdb ] program [ arg ... ]\n"
@@ -43,12 +43,12 @@ struct options {
 
 static struct options options_of(int argc, char **argv)
 {
-	static const struct option longs[] = { { "unsafe-env", no_argument, NULL, 'U' }, { 0 } };
+	static const struct option longs[] = { GATE_LONG, { 0 } };
 	struct options o = { .timeout_s = TIMEOUT_S };
 	const char *fault;
 
 	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, "+t:x:X", longs, NULL)) != -1;)
+	for (int option; (option = getopt_long(argc, argv, "+t:" GATE_LETTERS, longs, NULL)) != -1;)
 		switch (option) {
 		case 't':
 			fault = num_parse(optarg, 1, TIMEOUT_MAX_S, &o.timeout_s);
@@ -56,17 +56,9 @@ static struct options options_of(int argc, char **argv)
 				die(EXIT_PERMANENT, "-t: \"%s\" %s (1 to %d)", optarg, fault,
 					TIMEOUT_MAX_S);
 			break;
-		case 'x':
-			o.gate.rules = optarg;
-			break;
-		case 'X':
-			o.gate.may_miss = true;
-			break;
-		case 'U':
-			o.gate.unsafe_env = true;
-			break;
 		default:
-			die_usage(help);
+			if (!gate_option(&o.gate, option, optarg))
+				die_usage(help);
 		}
 	if (optind >= argc)
 		die_usage(help);

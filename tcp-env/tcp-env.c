@@ -15,7 +15,7 @@
 #include "net/ends.h"
 #include "net/ucspi.h"
 #include "tcp-env/gate.h"
-#include "tcp-env/inquiry.h"
+#include "net/inquiry.h"
 
 static const char help[] =
 	"tcp-env: usage: tcp-env [ -rRX ] [ -t timeout ] [ -x cdb ] program [ arg ... ]\n"
@@ -48,11 +48,11 @@ struct options {
 /* Leaves optind at the program. Options that we do not know are ignored, as ever. */
 static struct options options_of(int argc, char **argv)
 {
-	static const struct option longs[] = { { "unsafe-env", no_argument, NULL, 'U' }, { 0 } };
+	static const struct option longs[] = { GATE_LONG, { 0 } };
 	struct options o = { .ident = true, .timeout_s = IDENT_TIMEOUT_S };
 
 	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, "+rRt:x:X", longs, NULL)) != -1;)
+	for (int option; (option = getopt_long(argc, argv, "+rRt:" GATE_LETTERS, longs, NULL)) != -1;)
 		switch (option) {
 		case 'r':
 		case 'R':
@@ -62,16 +62,8 @@ static struct options options_of(int argc, char **argv)
 			if (num_parse(optarg, 0, TIMEOUT_MAX_S, &o.timeout_s) != NULL)
 				give_up();
 			break;
-		case 'x':
-			o.gate.rules = optarg;
-			break;
-		case 'X':
-			o.gate.may_miss = true;
-			break;
-		case 'U':
-			o.gate.unsafe_env = true;
-			break;
-		default:
+		default: /* what is none is ignored, as ever */
+			(void)gate_option(&o.gate, option, optarg);
 			break;
 		}
 	if (optind >= argc)

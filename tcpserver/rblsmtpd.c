@@ -13,6 +13,7 @@
 #include "base/house.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "base/option.h"
 #include "base/spawn.h"
 #include "base/str.h"
 #include "net/ucspi.h"
@@ -79,30 +80,6 @@ static int seconds(const char *option, const char *text, unsigned long min, unsi
 	return (int)n * 1000;
 }
 
-static _Noreturn void print_and_exit(const char *text)
-{
-	_exit(fs_write_all(1, text, strlen(text)) == 0 ? 0 : EXIT_TEMPORARY);
-}
-
-/* The words of ucspi-tcp for a letter; a long option that is none has no letter. */
-static _Noreturn void refuse_option(const char *what, int option)
-{
-	char memory[80];
-	struct str line;
-
-	str_init(&line, memory, sizeof memory);
-	if (option > ' ' && option <= '~') {
-		str_puts(&line, "rblsmtpd: ");
-		str_puts(&line, what);
-		str_puts(&line, " -- ");
-		str_putc(&line, (char)option);
-		str_putc(&line, '\n');
-	}
-	if (fs_write_all(2, line.s, line.len) == -1)
-		_exit(EXIT_PERMANENT);
-	die_usage(USAGE);
-}
-
 /* clang-format off */
 static void set_option(struct config *c, int option, const char *value)
 {
@@ -117,10 +94,9 @@ static void set_option(struct config *c, int option, const char *value)
 	case OPTION_LOOKUP_TIMEOUT:
 		c->lookup_timeout_ms = seconds("--lookup-timeout", value, 1, LOOKUP_TIMEOUT_MAX_S);
 		break;
-	case OPTION_HELP: print_and_exit(help);
-	case OPTION_VERSION: print_and_exit(house_version);
-	case ':': refuse_option("option requires an argument", optopt);
-	default: refuse_option("illegal option", optopt);
+	case OPTION_HELP: option_print(help);
+	case OPTION_VERSION: option_print(house_version);
+	default: option_refuse("rblsmtpd", option, optopt, USAGE);
 	}
 }
 /* clang-format on */

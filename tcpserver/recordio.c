@@ -1,18 +1,12 @@
 /* recordio - run a program, and write what it reads and what it writes on descriptor 2. */
 
-#include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/errtext.h"
-#include "base/fs.h"
 #include "base/io.h"
-#include "base/spawn.h"
 #include "base/str.h"
-#include "base/twoway.h"
+#include "tcpserver/between.h"
 
 #define USAGE "recordio: usage: recordio program [ arg ... ]\n"
 
@@ -60,15 +54,6 @@ static size_t record(void *arg, const char *in, size_t n, char *out)
 	return n;
 }
 
-static _Noreturn void run(char **argv)
-{
-	const char **files = spawn_search(argv[0], getenv("PATH"));
-
-	if (files != NULL)
-		spawn_exec(files, argv, environ);
-	die(EXIT_TEMPORARY, "unable to run %s: %s", argv[0], errtext(errno));
-}
-
 int main(int argc, char **argv)
 {
 	struct record in = { .pid = getpid(), .mark = " < " }; /* of the program that we become */
@@ -77,21 +62,7 @@ int main(int argc, char **argv)
 		.inward = { .chunk = PACKET, .make = record, .arg = &in },
 		.outward = { .chunk = PACKET, .make = record, .arg = &out },
 	};
-	const char *step;
 
-	err_name("recordio");
 	err_option(argc, argv, help);
-	if (argc < 2)
-		die_usage(USAGE);
-	if (fs_fill_stdio() == -1)
-		die(EXIT_TEMPORARY, "unable to open /dev/null: %s", errtext(errno));
-	switch (twoway_split(&t, &step)) {
-	case -1:
-		die(EXIT_TEMPORARY, "unable to %s: %s", step, errtext(errno));
-	case 0:
-		signal(SIGPIPE, SIG_IGN);
-		return twoway_run(&t) == -1 ? EXIT_TEMPORARY : 0; /* nobody waits for us */
-	default:
-		run(argv + 1);
-	}
+	between(&t, "recordio", USAGE, argv + 1);
 }

@@ -15,13 +15,14 @@
 #include "base/errtext.h"
 #include "base/fs.h"
 #include "base/num.h"
+#include "base/option.h"
 #include "base/spawn.h"
 #include "base/str.h"
 #include "net/dial.h"
 #include "net/ends.h"
+#include "net/inquiry.h"
 #include "net/listen.h"
 #include "net/ucspi.h"
-#include "tcpserver/interview.h"
 
 #define USAGE                                                                         \
 	"tcpclient: usage: tcpclient [ -hHrRdDqQv ] [ -i localip ] [ -p localport ] " \
@@ -57,7 +58,7 @@ struct options {
 	struct addr local;
 	unsigned local_port;
 	const char *local_name; /* NULL: look it up */
-	struct interview ask;
+	struct inquiry ask;
 	unsigned long round_s[ROUNDS];
 	const char *host;
 	unsigned port;
@@ -87,22 +88,10 @@ static void set_rounds(struct options *o, const char *text)
 		o->round_s[1] = number('T', text + n + 1, strlen(text + n + 1), TIMEOUT_MAX_S);
 }
 
-static _Noreturn void refuse_option(const char *what, int option)
+/* One for all look-ups. */
+static void set_timeout(struct options *o, int ms)
 {
-	char memory[80];
-	struct str line;
-
-	str_init(&line, memory, sizeof memory);
-	if (option != 0) {
-		str_puts(&line, "tcpclient: ");
-		str_puts(&line, what);
-		str_puts(&line, " -- ");
-		str_putc(&line, (char)option);
-		str_putc(&line, '\n');
-	}
-	if (fs_write_all(2, line.s, line.len) == -1)
-		_exit(EXIT_PERMANENT);
-	die_usage(USAGE);
+	o->ask.dns_timeout_ms = o->ask.ident_timeout_ms = ms;
 }
 
 /* clang-format off */
@@ -122,13 +111,12 @@ static void set_option(struct options *o, int option, const char *value)
 	case 'p': o->local_port = (unsigned)number('p', value, strlen(value), 65535); break;
 	case 'q': o->verbosity = QUIET; break;
 	case 'Q': o->verbosity = ERRORS; break;
-	case 'r': o->ask.remote_info = true; break;
-	case 'R': o->ask.remote_info = false; break;
-	case 't': o->ask.timeout_ms = 1000 * (int)number('t', value, strlen(value), TIMEOUT_MAX_S); break;
+	case 'r': o->ask.ident = true; break;
+	case 'R': o->ask.ident = false; break;
+	case 't': set_timeout(o, 1000 * (int)number('t', value, strlen(value), TIMEOUT_MAX_S)); break;
 	case 'T': set_rounds(o, value); break;
 	case 'v': o->verbosity = STATUS; break;
-	case ':': refuse_option("option requires an argument", optopt);
-	default: refuse_option("illegal option", optopt);
+	default: option_refuse("tcpclient", option, optopt, USAGE);
 	}
 }
 /* clang-format on */
@@ -149,10 +137,11 @@ static struct options options_of(int argc, char **argv)
 	static const struct option no_long[] = { { 0 } };
 	struct options o = {
 		.verbosity = ERRORS,
-		.ask = { .remote_host = true, .remote_info = true, .timeout_ms = 26 * 1000 },
+		.ask = { .remote_host = true, .ident = true },
 		.round_s = { 2, 58 },
 	};
 
+	set_timeout(&o, 26 * 1000);
 	/* +: what follows the host is not ours; the colon: we say ourselves what is missing */
 	for (int option; (option = getopt_long(argc, argv, "+:dDhHi:l:p:qQrRt:T:v", no_long, NULL)) != -1;)
 		set_option(&o, option, optarg);
@@ -285,14 +274,15 @@ static void export(const struct options *o, const struct ends *e, struct env *en
 {
 	const size_t name_len = o->local_name == NULL ? 0 : strlen(o->local_name);
 	const char *local_name = o->local_name;
-	struct names names;
+	struct found found = { 0 };
 
-	interview(&o->ask, e, &names);
+	if (inquire(&o->ask, e, &found) == -1)
+		die(EXIT_TEMPORARY, "unable to look up names: %s", errtext(errno));
 	if (local_name == NULL)
-		local_name = or_null(names.local_host);
+		local_name = or_null(found.local_host.name);
 	if (env_init(env, environ, UCSPI_VARS, 2048 + name_len) == -1 ||
-		ends_export(e, local_name, or_null(names.remote_host),
-			names.has_remote_info ? names.remote_info : NULL, env) == -1)
+		ends_export(e, local_name, or_null(found.remote_host.name),
+			found.has_info ? found.info : NULL, env) == -1)
 		die(EXIT_TEMPORARY, "unable to set up environment: %s", errtext(errno));
 }
 

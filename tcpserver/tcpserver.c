@@ -15,7 +15,7 @@
 #include "base/guard.h"
 #include "base/house.h"
 #include "base/num.h"
-#include "base/str.h"
+#include "base/option.h"
 #include "net/resident.h"
 #include "tcpserver/config.h"
 #include "tcpserver/serve.h"
@@ -104,11 +104,6 @@ static const struct option long_options[] = {
 enum { BACKLOG = 1024, BACKLOG_MAX = 1000000, LIMIT = 40, LIMIT_MAX = 1000000 };
 enum { TIMEOUT_S = 5, TIMEOUT_MAX_S = 86400, FD_MAX = 1000000 };
 enum { NET4_BITS = 24, NET6_BITS = 48 };
-
-static _Noreturn void print_and_exit(const char *text)
-{
-	_exit(fs_write_all(1, text, strlen(text)) == 0 ? 0 : EXIT_TEMPORARY);
-}
 
 static unsigned long number(const char *option, const char *text, unsigned long min, unsigned long max)
 {
@@ -208,24 +203,6 @@ static const char *from_environment(const char *name)
 	return value;
 }
 
-static _Noreturn void refuse_option(const char *what, int option)
-{
-	char memory[80];
-	struct str line;
-
-	str_init(&line, memory, sizeof memory);
-	if (option != 0) {
-		str_puts(&line, "tcpserver: ");
-		str_puts(&line, what);
-		str_puts(&line, " -- ");
-		str_putc(&line, (char)option);
-		str_putc(&line, '\n');
-	}
-	if (fs_write_all(2, line.s, line.len) == -1)
-		_exit(EXIT_PERMANENT);
-	die_usage(USAGE);
-}
-
 /* clang-format off */
 static void set_option(struct config *c, int option, const char *value, char **argv)
 {
@@ -268,10 +245,9 @@ static void set_option(struct config *c, int option, const char *value, char **a
 	case OPTION_READY_FD: c->ready_fd = (int)number("--ready-fd", value, 0, FD_MAX); break;
 	case OPTION_RESIDENT: set_resident(c, value); break;
 	case OPTION_UNSAFE_ENV: c->unsafe_env = true; break;
-	case OPTION_HELP: print_and_exit(help);
-	case OPTION_VERSION: print_and_exit(house_version);
-	case ':': refuse_option("option requires an argument", optopt);
-	default: refuse_option("illegal option", optopt);
+	case OPTION_HELP: option_print(help);
+	case OPTION_VERSION: option_print(house_version);
+	default: option_refuse("tcpserver", option, optopt, USAGE);
 	}
 }
 /* clang-format on */

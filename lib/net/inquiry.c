@@ -1,4 +1,4 @@
-#include "tcp-env/inquiry.h"
+#include "net/inquiry.h"
 
 #include <errno.h>
 #include <poll.h>

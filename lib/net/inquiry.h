@@ -1,11 +1,11 @@
-/* inquiry.h - the names of a connection's ends and its client's ident answer, all asked for at once.
+/* net/inquiry.h - the names of a connection's ends and its client's ident answer, all asked for at once.
  *
  * Shape   one call that waits; say what to ask, read what was found. A name that is known already and only
  *         needs its confirmation stands in found before.
  * Units   the DNS questions share a deadline, ident has its own.
  * Errors  -1: the system has no poll(2) to give. A question without an answer is no error. */
-#ifndef TCP_ENV_INQUIRY_H
-#define TCP_ENV_INQUIRY_H
+#ifndef NET_INQUIRY_H
+#define NET_INQUIRY_H
 
 #include "net/dns.h"
 #include "net/ends.h"

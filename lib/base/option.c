@@ -1,0 +1,31 @@
+#include "base/option.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/str.h"
+
+_Noreturn void option_refuse(const char *program, int result, int letter, const char *usage)
+{
+	char memory[80];
+	struct str line;
+
+	str_init(&line, memory, sizeof memory);
+	if (letter > ' ' && letter <= '~') {
+		str_puts(&line, program);
+		str_puts(&line,
+			result == ':' ? ": option requires an argument -- " : ": illegal option -- ");
+		str_putc(&line, (char)letter);
+		str_putc(&line, '\n');
+	}
+	if (fs_write_all(2, line.s, line.len) == -1)
+		_exit(EXIT_PERMANENT);
+	die_usage(usage);
+}
+
+_Noreturn void option_print(const char *text)
+{
+	_exit(fs_write_all(1, text, strlen(text)) == 0 ? 0 : EXIT_TEMPORARY);
+}

@@ -1,0 +1,16 @@
+/* base/option.h - what is said of options, alike in all programs.
+ *
+ * Source  getopt(3) as ucspi-tcp has it: "NAME: illegal option -- x", then the usage. */
+#ifndef BASE_OPTION_H
+#define BASE_OPTION_H
+
+#include <stddef.h>
+
+/* What getopt_long(3) has refused, with a colon first among its letters: result is ':' or '?', letter its
+ * optopt (a long option has none). Exit 100. */
+_Noreturn void option_refuse(const char *program, int result, int letter, const char *usage);
+
+/* --help and --version: the text on descriptor 1, exit 0. */
+_Noreturn void option_print(const char *text);
+
+#endif
