@@ -10,9 +10,6 @@
 #include "net/obey.h"
 #include "net/inquiry.h"
 
-/* Room for the variables of one rule: more than a line of a rules text that anybody writes. */
-enum { GATE_VARIABLES = 4096, GATE_POOL = 256 * 1024 };
-
 struct gate {
 	const char *rules; /* NULL: everybody passes */
 	bool may_miss;

@@ -12,15 +12,13 @@
 #include "net/obey.h"
 #include "net/ucspi.h"
 
-/* Room for the variables of one rule: more than a line of a rules text that anybody writes. */
-enum { VARIABLES = 4096, POOL = 256 * 1024 };
 enum { COMPLAIN_EVERY_MS = 60 * 1000 };
 
 int admit_open(struct admit_desk *d, const struct config *c)
 {
 	memset(d, 0, sizeof *d);
 	d->config = c;
-	if (env_init(&d->env, environ, VARIABLES, POOL) == -1)
+	if (env_init(&d->env, environ, OBEY_VARIABLES, OBEY_POOL) == -1)
 		return -1;
 	if (c->rules == NULL)
 		return 0;

@@ -64,9 +64,9 @@ static bool slot_is_free(const struct server *v)
 	return v->sessions.slots < v->config->limit && v->sessions.queue[QUEUE_ROOM].count == 0;
 }
 
-static void arrive(struct server *v, struct session *s)
+void arrive(struct server *v, struct session *s)
 {
-	const bool decides = !lookup_wanted(v->config) || s->is_unix;
+	const bool decides = !start_needs_names(v, s);
 
 	if (is_gone(s)) { /* before a process is spent */
 		start_forget(v, s);
@@ -86,11 +86,6 @@ static void arrive(struct server *v, struct session *s)
 	else
 		enter_room(v, s);
 	make_room(v);
-}
-
-void arrive_again(struct server *v, struct session *s)
-{
-	arrive(v, s);
 }
 
 /* ---- PROXY ---------------------------------------------------------------------------------------- */

@@ -111,7 +111,7 @@ static void take(struct server *v, const struct record *r)
 	s->source = NO_SOURCE;
 	if (r->pid == 0) {
 		(void)keep(s->fd, false);
-		arrive_again(v, s);
+		arrive(v, s);
 		return;
 	}
 	limits_enter(&v->limits, &v->config->limits.quota, &s->ends.remote, &s->source, &s->net);

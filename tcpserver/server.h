@@ -54,10 +54,11 @@ void arrive_accept(struct server *v, uint32_t listener);
 bool arrive_may_accept(const struct server *v);
 void arrive_ready(struct server *v, struct session *s, uint32_t events); /* its descriptor is */
 void arrive_late(struct server *v, struct session *s);                   /* its deadline has passed */
-void arrive_again(struct server *v, struct session *s); /* taken over from another server */
+void arrive(struct server *v, struct session *s);                        /* its ends are known */
 
 /* start.c */
-void start_session(struct server *v, struct session *s, bool decided); /* it gets a slot */
+void start_session(struct server *v, struct session *s, bool decided);   /* it gets a slot */
+bool start_needs_names(const struct server *v, const struct session *s); /* before its verdict */
 void start_waiting(struct server *v); /* so do those who wait, while there are some */
 void start_ask_again(struct server *v);
 void start_read_answers(struct server *v);

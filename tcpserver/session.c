@@ -154,11 +154,6 @@ void session_leave_queue(struct sessions *t, struct session *s)
 	s->state = s->pid == 0 ? SESSION_TAKEN : SESSION_RUNNING;
 }
 
-size_t session_waiting(const struct sessions *t)
-{
-	return t->count - t->slots;
-}
-
 /* ---- by id ---------------------------------------------------------------------------------------- */
 
 uint64_t session_id(const struct sessions *t, const struct session *s)

@@ -78,8 +78,7 @@ void session_give(struct sessions *t, struct session *s);
 
 void session_wait(struct sessions *t, struct session *s, enum session_state state, int64_t deadline_ms);
 void session_leave_queue(
-	struct sessions *t, struct session *s);   /* it is TAKEN, or RUNNING if it has a pid */
-size_t session_waiting(const struct sessions *t); /* accepted, without a slot */
+	struct sessions *t, struct session *s); /* it is TAKEN, or RUNNING if it has a pid */
 
 void session_run(struct sessions *t, struct session *s, pid_t pid);
 void session_stop(struct sessions *t, struct session *s); /* the process has no more to do with it: TAKEN */

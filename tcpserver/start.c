@@ -266,6 +266,11 @@ static void decide(struct server *v, struct session *s, const struct names *name
 
 /* ---- names ---------------------------------------------------------------------------------------- */
 
+bool start_needs_names(const struct server *v, const struct session *s)
+{
+	return lookup_wanted(v->config) && !s->is_unix;
+}
+
 static void ask(struct server *v, struct session *s)
 {
 	const struct lookup_question q = { .id = session_id(&v->sessions, s), .ends = s->ends };
@@ -325,6 +330,19 @@ void start_read_answers(struct server *v)
 	}
 }
 
+/* If they are wanted; then the verdict. */
+static void find_names(struct server *v, struct session *s)
+{
+	const struct config *c = v->config;
+
+	if (!start_needs_names(v, s)) {
+		decide(v, s, &no_names);
+		return;
+	}
+	session_wait(&v->sessions, s, SESSION_ASKING, clock_ms() + c->timeout_ms + LOOKUP_GRACE_MS);
+	ask(v, s);
+}
+
 /* ---- a slot --------------------------------------------------------------------------------------- */
 
 void start_session(struct server *v, struct session *s, bool decided)
@@ -339,11 +357,8 @@ void start_session(struct server *v, struct session *s, bool decided)
 		start_drop(v, s, "unable to print banner", errno);
 	} else if (decided) {
 		run(v, s, &no_names);
-	} else if (!lookup_wanted(c) || s->is_unix) {
-		decide(v, s, &no_names);
 	} else {
-		session_wait(&v->sessions, s, SESSION_ASKING, clock_ms() + c->timeout_ms + LOOKUP_GRACE_MS);
-		ask(v, s);
+		find_names(v, s);
 	}
 }
 
@@ -363,19 +378,12 @@ void start_waiting(struct server *v)
 /* The program could not take it: it starts anew, with a program of its own. */
 static void start_over(struct server *v, struct session *s, int fd)
 {
-	const struct config *c = v->config;
-
 	if (server_logs(v))
 		logline_end(s->pid, 0);
 	session_stop(&v->sessions, s);
 	s->worker = -1;
 	s->fd = fd;
-	if (!lookup_wanted(c) || s->is_unix) {
-		decide(v, s, &no_names);
-		return;
-	}
-	session_wait(&v->sessions, s, SESSION_ASKING, clock_ms() + c->timeout_ms + LOOKUP_GRACE_MS);
-	ask(v, s);
+	find_names(v, s);
 }
 
 static void obey_report(struct server *v, struct session *s, const struct worker_report *r, int status)
