@@ -144,8 +144,7 @@ demo:
 
 # The long ones first: some run at a time, and none shall be left alone at the end.
 LONG        := tests/tcprules_tools.bats tests/tcpserver.bats tests/differential/rblsmtpd.py tests/clients.bats tests/smtpd.bats
-# attacks.py and storm.py set limits that no sanitizer can live with.
-SCRIPTED    := $(wildcard tests/differential/*.py) $(if $(SANITIZE),,tests/attacks.py tests/storm.py)
+SCRIPTED    := $(wildcard tests/differential/*.py) tests/attacks.py tests/storm.py
 TESTS       := $(LONG) $(sort $(filter-out $(LONG),$(SCRIPTED) $(wildcard tests/*.bats))) $(UNIT)
 test:
 	@sh conf/need $(NEED_BUILD) bats=bats python3=python3
@@ -197,9 +196,8 @@ SCRIPTS     := $(shell grep -slE '^\#!(/bin/(ba)?sh|/usr/bin/env bats)' $(ASKERS
 lint: $(GENERATED)
 	@echo '  clang-format'; clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	@echo '  clang-tidy'; printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(DIALECT) 2>/dev/null' tidy
-	@# the two about NULL do not know _Noreturn; gcc -fanalyzer does
 	@echo '  cppcheck'; cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
-		--suppress=missingIncludeSystem --suppress=ctunullpointer --suppress=nullPointerRedundantCheck -D__linux__ -D__x86_64__ -D_GNU_SOURCE -Ilib -I. -I$B/gen $(SOURCES)
+		--suppress=missingIncludeSystem --library=tests/cppcheck.cfg -D__linux__ -D__x86_64__ -D_GNU_SOURCE -Ilib -I. -I$B/gen $(SOURCES)
 	@echo '  gcc -fanalyzer'; printf '%s\n' $(filter-out tests/%,$(SOURCES)) | \
 		xargs -P 2 -I '{}' gcc $(DIALECT) -O1 -fanalyzer -Werror -c -o /dev/null '{}'
 	@echo '  shellcheck'; shellcheck -x $(SCRIPTS)

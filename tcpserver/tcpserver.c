@@ -252,28 +252,25 @@ static void set_option(struct config *c, int option, const char *value, char **a
 }
 /* clang-format on */
 
+static const char *next_word(char ***argv)
+{
+	if (**argv == NULL)
+		die_usage(USAGE);
+	return *(*argv)++;
+}
+
 /* The operands come first, whatever --listen has added. */
 static void find_first_place(struct config *c, char ***argv)
 {
-	const char *host = (*argv)[0], *port = NULL;
+	const char *host = next_word(argv), *port = NULL;
 
-	if (host == NULL)
-		die_usage(USAGE);
-	*argv += 1;
 	if (needs_port(host)) {
-		port = (*argv)[0];
-		if (port == NULL)
-			die_usage(USAGE);
+		port = next_word(argv);
 		(void)listeners_port(port); /* wrong before anything else is, as in ucspi-tcp */
-		*argv += 1;
 	}
 	add_place(c, host, port);
-	if (c->place_count > 1) {
-		const struct place first = c->places[c->place_count - 1];
-
-		memmove(c->places + 1, c->places, (c->place_count - 1) * sizeof first);
-		c->places[0] = first;
-	}
+	memmove(c->places + 1, c->places, (c->place_count - 1) * sizeof c->places[0]);
+	c->places[0] = (struct place){ .host = host, .port = port };
 }
 
 static struct config config_of(int argc, char **argv)

@@ -15,6 +15,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, ".."))
+import tap
 PEERS = os.path.join(HERE, "../peers.py")
 OURS = os.path.join(os.path.abspath(os.environ.get("BIN", os.path.join(HERE, "../../build/bin"))), "rblsmtpd")
 THEIRS = "/usr/bin/rblsmtpd"
@@ -160,34 +162,23 @@ def name_server(directory):
 
 
 def inside():
-    failed = 0
-    print("1..%d" % len(TESTS), flush=True)
     with tempfile.TemporaryDirectory(prefix="portero.") as directory:
         server = name_server(directory)
         os.chdir(directory)
-        for number, f in enumerate(TESTS, 1):
-            try:
-                note = f()
-                print("ok %d - %s\n# %s" % (number, f.__doc__, note), flush=True)
-            except Exception as e:
-                failed += 1
-                print("not ok %d - %s" % (number, f.__doc__))
-                for text in ("%s: %s" % (type(e).__name__, e)).split("\n"):
-                    print("# " + text, flush=True)
-        server.kill()
-        server.wait()
-    return 1 if failed else 0
+        try:
+            return tap.run(TESTS)
+        finally:
+            server.kill()
+            server.wait()
 
 
 def main():
     if sys.argv[1:] == ["inside"]:
         return inside()
     if not os.access(THEIRS, os.X_OK):
-        print("1..0 # SKIP the peer is missing: apt install ucspi-tcp")
-        return 0
+        return tap.skip("the peer is missing: apt install ucspi-tcp")
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-rn", "true"], stderr=subprocess.DEVNULL).returncode:
-        print("1..0 # SKIP needs unshare -rn for port 53 (user namespaces are off)")
-        return 0
+        return tap.skip("needs unshare -rn for port 53 (user namespaces are off)")
     sys.stdout.flush()
     os.execvp("unshare", ["unshare", "-rn", sys.executable, PEERS, "lo", sys.executable, os.path.abspath(__file__), "inside"])
 

@@ -11,12 +11,13 @@ import select
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, ".."))
+import tap
 OURS = os.path.abspath(os.environ.get("BIN", os.path.join(HERE, "../../build/bin")))
 THEIRS = "/usr/bin"
 SANITIZED = "sanitize" in OURS  # slower to start, so fewer cases
@@ -543,25 +544,9 @@ def is_theirs(program):
 def main():
     for program in PROGRAMS[:7]:
         if not is_theirs(program):
-            print("1..0 # SKIP the peer is missing: apt install ucspi-tcp")
-            return 0
-    failed = 0
-    print("1..%d" % len(tests), flush=True)
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
-    with tempfile.TemporaryDirectory(prefix="portero.", dir=memory) as directory:
-        w = Work(directory)
-        for number, f in enumerate(tests, 1):
-            begin = time.monotonic()
-            try:
-                note = f(w)
-                print("ok %d - %s" % (number, f.__doc__))
-                print("# %s (%.1f s)" % (note, time.monotonic() - begin), flush=True)
-            except Exception as e:
-                failed += 1
-                print("not ok %d - %s" % (number, f.__doc__))
-                for line in ("%s: %s" % (type(e).__name__, e)).split("\n"):
-                    print("# " + line[:2000], flush=True)
-    return 1 if failed else 0
+            return tap.skip("the peer is missing: apt install ucspi-tcp")
+    with tap.folder() as directory:
+        return tap.run(tests, Work(directory))
 
 
 if __name__ == "__main__":

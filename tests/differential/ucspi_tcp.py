@@ -12,11 +12,12 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, ".."))
+import tap
 OURS = os.path.abspath(os.environ.get("BIN", os.path.join(HERE, "../../build/bin")))
 THEIRS = "/usr/bin"
 SANITIZED = "sanitize" in OURS  # a sanitizer must be loaded first: no LD_PRELOAD, and fewer cases
@@ -554,29 +555,11 @@ class Work:
 def main():
     for program in ("tcprules", "tcprulescheck", "tcpserver"):
         if not os.access(os.path.join(THEIRS, program), os.X_OK):
-            print("1..0 # SKIP the peer is missing: apt install ucspi-tcp")
-            return 0
+            return tap.skip("the peer is missing: apt install ucspi-tcp")
     if shutil.which("cc") is None:
-        print("1..0 # SKIP no C compiler: apt install gcc")
-        return 0
-    failed = 0
-    print("1..%d" % len(tests), flush=True)
-    # in memory where there is such a place: tcprules waits for its disk, thousands of times
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
-    with tempfile.TemporaryDirectory(prefix="portero.", dir=memory) as directory:
-        w = Work(directory)
-        for number, f in enumerate(tests, 1):
-            begin = time.monotonic()
-            try:
-                note = f(w)
-                print("ok %d - %s" % (number, f.__doc__))
-                print("# %s (%.1f s)" % (note, time.monotonic() - begin), flush=True)
-            except Exception as e:
-                failed += 1
-                print("not ok %d - %s" % (number, f.__doc__))
-                for line in ("%s: %s" % (type(e).__name__, e)).split("\n"):
-                    print("# " + line, flush=True)
-    return 1 if failed else 0
+        return tap.skip("no C compiler: apt install gcc")
+    with tap.folder() as directory:
+        return tap.run(tests, Work(directory))
 
 
 if __name__ == "__main__":

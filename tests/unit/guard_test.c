@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/guard.h"
+#include "tests/unit/bpf.h"
 #include "tests/unit/tap.h"
 
 enum { SOMEBODY = 65534, SET_OWNER_EX = 15, IO_PROCESS = 1, IO_GROUP = 2, IO_USER = 3, X32 = 0x40000000 };
@@ -252,43 +253,6 @@ static _Noreturn void attacker(long server, long group, const char *copy)
 	_exit(0);
 }
 
-/* The part of classic BPF that libseccomp writes. */
-static uint32_t decide(const struct sock_filter *f, size_t count, const struct seccomp_data *data)
-{
-	uint32_t a = 0;
-
-	for (size_t pc = 0; pc < count; pc++) {
-		bool yes = true;
-
-		switch (f[pc].code) {
-		case BPF_LD | BPF_W | BPF_ABS:
-			memcpy(&a, (const char *)data + f[pc].k, sizeof a);
-			continue;
-		case BPF_ALU | BPF_AND | BPF_K:
-			a &= f[pc].k;
-			continue;
-		case BPF_RET | BPF_K:
-			return f[pc].k;
-		case BPF_JMP | BPF_JA:
-			pc += f[pc].k;
-			continue;
-		case BPF_JMP | BPF_JEQ | BPF_K:
-			yes = a == f[pc].k;
-			break;
-		case BPF_JMP | BPF_JGT | BPF_K:
-			yes = a > f[pc].k;
-			break;
-		case BPF_JMP | BPF_JGE | BPF_K:
-			yes = a >= f[pc].k;
-			break;
-		default:
-			return SECCOMP_RET_KILL_PROCESS; /* an instruction we do not know: the test fails */
-		}
-		pc += yes ? f[pc].jt : f[pc].jf;
-	}
-	return SECCOMP_RET_KILL_PROCESS;
-}
-
 /* Many kernels have no such calls, so what the filter says to them is computed. */
 static void test_i386(void)
 {
@@ -327,7 +291,7 @@ static void test_i386(void)
 			.args = { cases[i].arg[0], cases[i].arg[1], cases[i].arg[2] } };
 		const uint32_t want = cases[i].allowed ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EPERM;
 
-		tap_ok(decide(f, count, &data) == want, cases[i].name);
+		tap_ok(bpf_run(f, count, &data, SECCOMP_RET_KILL_PROCESS) == want, cases[i].name);
 	}
 #endif
 }

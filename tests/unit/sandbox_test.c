@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/sandbox.h"
+#include "tests/unit/bpf.h"
 #include "tests/unit/tap.h"
 
 enum { CALLS = 1024, ALLOWED_MAX = 20 };
@@ -24,46 +25,11 @@ static const uint32_t native = AUDIT_ARCH_AARCH64, foreign = AUDIT_ARCH_ARM;
 #error "name this architecture here"
 #endif
 
-/* The part of classic BPF that libseccomp writes. */
-static uint32_t decide(const struct sock_filter *f, size_t count, const struct seccomp_data *data)
-{
-	uint32_t a = 0;
-
-	for (size_t pc = 0; pc < count; pc++) {
-		bool yes;
-
-		switch (f[pc].code) {
-		case BPF_LD | BPF_W | BPF_ABS:
-			memcpy(&a, (const char *)data + f[pc].k, sizeof a);
-			continue;
-		case BPF_RET | BPF_K:
-			return f[pc].k;
-		case BPF_JMP | BPF_JA:
-			pc += f[pc].k;
-			continue;
-		case BPF_JMP | BPF_JEQ | BPF_K:
-			yes = a == f[pc].k;
-			break;
-		case BPF_JMP | BPF_JGT | BPF_K:
-			yes = a > f[pc].k;
-			break;
-		case BPF_JMP | BPF_JGE | BPF_K:
-			yes = a >= f[pc].k;
-			break;
-		default:
-			printf("# unknown instruction 0x%x\n", f[pc].code);
-			return SECCOMP_RET_ALLOW;
-		}
-		pc += yes ? f[pc].jt : f[pc].jf;
-	}
-	return SECCOMP_RET_ALLOW;
-}
-
 static bool is_allowed(const struct sock_filter *f, size_t count, int nr)
 {
 	const struct seccomp_data data = { .nr = nr, .arch = native };
 
-	return decide(f, count, &data) == SECCOMP_RET_ALLOW;
+	return bpf_run(f, count, &data, SECCOMP_RET_ALLOW) == SECCOMP_RET_ALLOW;
 }
 
 static void test_numbers(enum sandbox profile, const char *name)
@@ -84,12 +50,13 @@ static void test_numbers(enum sandbox profile, const char *name)
 	for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
 		const struct seccomp_data data = { .nr = forbidden[i], .arch = native };
 
-		tap_ok(decide(f, count, &data) == (SECCOMP_RET_ERRNO | EPERM), "a forbidden call is EPERM");
+		tap_ok(bpf_run(f, count, &data, SECCOMP_RET_ALLOW) == (SECCOMP_RET_ERRNO | EPERM),
+			"a forbidden call is EPERM");
 	}
 	for (int nr = 0; nr < CALLS; nr++) {
 		const struct seccomp_data data = { .nr = nr, .arch = foreign };
 
-		if (decide(f, count, &data) != SECCOMP_RET_KILL_PROCESS)
+		if (bpf_run(f, count, &data, SECCOMP_RET_ALLOW) != SECCOMP_RET_KILL_PROCESS)
 			tap_ok(false, "another architecture's call kills");
 	}
 }
