@@ -87,7 +87,7 @@ page() {
 	command -v readelf >/dev/null || skip 'needs readelf: apt install binutils'
 	[[ "$BIN" != *sanitize* ]] || skip 'sanitizers need a dynamic start'
 	local p
-	for p in smtpd tcp-env queue-maildir queue-null; do
+	for p in smtpd tcp-env proxy-env queue-maildir queue-null tcpclient recordio rblsmtpd fixcrio addcr delcr argv0 mconnect-io; do
 		run -0 readelf -lW "$BIN/$p"
 		[[ "$output" != *INTERP* ]] || { echo "$p is dynamic"; false; }
 		run -0 readelf -rW "$BIN/$p"

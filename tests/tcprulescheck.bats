@@ -98,3 +98,12 @@ check() { # CDB IP HOST
 	run tcprulescheck --nonsense
 	[ "$status" -eq 100 ]
 }
+
+@test "2048 zero bytes are no rules" {
+	head -c 2048 /dev/zero >zero.cdb
+	run tcprulescheck zero.cdb
+	[ "$status" -eq 111 ]
+	tcprules empty.cdb empty.tmp </dev/null
+	run tcprulescheck empty.cdb
+	[ "$status" -eq 0 ]
+}
