@@ -86,6 +86,26 @@ py() {
 	done
 }
 
+# ---- pressure
+
+@test "who must make room sees the end of his connection, and his program the end of its input" {
+	start_server -v -HRl0 -c 2 0 0 sh -c 'trap "" TERM; echo hello; cat; echo "$TCPREMOTEIP" >>ended'
+	run -0 py crowd_out "$PORT" 127.0.0.2 2 127.0.0.3
+	[ "$output" = 'served, and the other one reads the end' ]
+	wait_for logged '^tcpserver: shed '
+	[ "$(head -n 1 ended)" = 127.0.0.2 ]
+}
+
+@test "a connection that was reset before its turn costs no process, and no line" {
+	start_server -v -HRl0 0 0 echo hello
+	kill -STOP "$SERVER"
+	run -0 py resets "$PORT" 20
+	kill -CONT "$SERVER"
+	[ "$(connect "$PORT")" = hello ]
+	wait_for logged '^tcpserver: end '
+	[ "$(grep -c '^tcpserver: pid ' log)" -eq 1 ]
+}
+
 # ---- sockets
 
 @test "any: both families, each its own socket; --listen: further ones" {
@@ -186,6 +206,20 @@ py() {
 	[ "$(grep -c '^tcpserver: ok ' log)" -eq "$(grep -c '^tcpserver: end ' log)" ]
 }
 
+@test "SIGUSR2: who was there before counts for -C, and no longer than he is there" {
+	start_server -v -HRl0 -C 1 0 0 sh -c 'echo hello; cat'
+	exec 4<>"/dev/tcp/127.0.0.1/$PORT"
+	read -r line <&4
+	kill -USR2 "$SERVER"
+	wait_for logged '^tcpserver: status: 1/40$' 2
+	run -0 py crowd "$PORT" 127.0.0.1 1
+	[ "$output" = '127.0.0.1: 0 served, 1 refused' ]
+	exec 4>&-
+	wait_for logged '^tcpserver: status: 0/40$' 2
+	run -0 py crowd "$PORT" 127.0.0.1 1
+	[ "$output" = '127.0.0.1: 1 served, 0 refused' ]
+}
+
 @test "SIGUSR2 with a binary that cannot run: the old server goes on" {
 	cp "$BIN/tcpserver" tcpserver
 	background ./tcpserver -1 -HRl0 0 0 echo hello >port 2>log
@@ -216,7 +250,7 @@ status' ]
 
 @test "a log that nobody reads does not stop the server; what is lost is counted" {
 	run -0 py deaf_log "$BIN/tcpserver" 3000
-	[[ "$output" =~ ^'3000 served, the log tells of '[0-9]+' dropped lines'$ ]]
+	[[ "$output" =~ ^'3000 served, the log tells of '[1-9][0-9]*' dropped lines'$ ]]
 }
 
 @test "LD_PRELOAD in a rule lets nobody in, unless --unsafe-env" {

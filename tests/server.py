@@ -2,6 +2,8 @@
 """Clients for server.bats.
 
     server.py crowd PORT ADDRESS N ...       N connections at once from each address, all held to the end
+    server.py crowd_out PORT ADDRESS N OTHER  N silent ones, then another client
+    server.py resets PORT N                  N connections that are reset at once
     server.py unix PATH                      what a Unix socket says
     server.py notify PATH FILE               a supervisor: what it is told goes into FILE, a line each
     server.py drain PORT PID                 a session, SIGTERM, a second client, the end of the session
@@ -13,6 +15,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -49,6 +52,22 @@ def crowd(port, *pairs):
                 refused += 1
                 words = " with " + said.decode().rstrip("\r\n") if said else words
         print("%s: %d served, %d refused%s" % (source, served, refused, words))
+
+
+def crowd_out(port, source, count, other):
+    held = [dial(int(port), source) for _ in range(int(count))]
+    for s in held:
+        assert s.recv(10) == b"hello\n"
+    said = dial(int(port), other).recv(10)
+    print("%s, and the other one %s" % ("served" if said == b"hello\n" else said,
+          "reads the end" if b"" in [first(s) for s in held[:1]] else "does not"))
+
+
+def resets(port, count):
+    for _ in range(int(count)):
+        s = dial(int(port))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.close()
 
 
 def unix(path):
@@ -148,6 +167,6 @@ def deaf_log(server, count):
 
 
 if __name__ == "__main__":
-    actions = {"crowd": crowd, "unix": unix, "notify": notify, "drain": drain, "replace": replace,
+    actions = {"crowd": crowd, "crowd_out": crowd_out, "resets": resets, "unix": unix, "notify": notify, "drain": drain, "replace": replace,
                "json": read_json, "deaf_log": deaf_log}
     actions[sys.argv[1]](*sys.argv[2:])
