@@ -103,12 +103,15 @@ int main(void)
 	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, victims) == 0,
 		"nobody was silent for long");
 	nap(300);
+	say(heavy[2]);
+	nap(300);
 	say(heavy[0]);
 	nap(300);
 	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, victims) == 2, "as many as wait");
 	tap_ok(victims[0]->source == heavy[0]->source && victims[1]->source == heavy[0]->source,
 		"of the heaviest address");
 	tap_ok(victims[0] != heavy[0] && victims[1] != heavy[0], "not who has just spoken");
+	tap_ok(victims[0] != heavy[2] && victims[1] != heavy[2], "who has been silent longer goes first");
 	tap_ok(light[0]->state == SESSION_RUNNING, "asking changes nothing");
 	session_wait(&sessions, victims[0], SESSION_SHUT, 0);
 	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, victims) == 1, "who is leaving counts");
