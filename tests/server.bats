@@ -1,9 +1,8 @@
 #!/usr/bin/env bats
 # tcpserver: what ucspi-tcp's has not: limits, sockets, being replaced, the log in JSON.
 
-bats_require_minimum_version 1.5.0
-
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own, so what it sets is its own
+bats_require_minimum_version 1.5.0
 load helpers
 
 py() {
