@@ -59,6 +59,12 @@ static bool is_gone(const struct session *s)
 	return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+/* To start a program takes as long as to hand a hundred clients to one that stays. */
+static bool needs_a_start(const struct server *v)
+{
+	return v->config->resident == 0 || v->workers.idle_count == 0;
+}
+
 static bool slot_is_free(const struct server *v)
 {
 	return v->sessions.slots < v->config->limit && v->sessions.queue[QUEUE_ROOM].count == 0;
@@ -68,7 +74,7 @@ void arrive(struct server *v, struct session *s)
 {
 	const bool decides = !start_needs_names(v, s);
 
-	if (is_gone(s)) { /* before a process is spent */
+	if (needs_a_start(v) && is_gone(s)) {
 		start_forget(v, s);
 		return;
 	}
@@ -217,9 +223,15 @@ static bool accept_one(struct server *v, uint32_t listener)
 	return true;
 }
 
+/* A program that stays may be free by now: a look at them before one more is started. */
+static bool looks_first(const struct server *v)
+{
+	return v->config->resident > 0 && needs_a_start(v);
+}
+
 void arrive_accept(struct server *v, uint32_t listener)
 {
-	for (int i = 0; i < ACCEPT_BURST && arrive_may_accept(v); i++)
+	for (int i = 0; i < ACCEPT_BURST && arrive_may_accept(v) && (i == 0 || !looks_first(v)); i++)
 		if (!accept_one(v, listener))
 			return;
 }

@@ -23,18 +23,20 @@ int limits_init(struct limits *l, size_t sessions)
 	while (heads < l->size)
 		heads *= 2;
 	l->mask = heads - 1;
-	l->table = calloc(l->size, sizeof *l->table);
-	l->heads = calloc(heads, sizeof *l->heads);
 	l->load_read_ms = INT64_MIN;
+	l->table = calloc(
+		1, l->size * sizeof *l->table + heads * sizeof *l->heads); /* untouched until it is used */
+	if (l->table == NULL)
+		return -1;
+	l->heads = (uint32_t *)(l->table + l->size);
 	if (getrandom(&l->seed, sizeof l->seed, GRND_NONBLOCK) == -1)
 		l->seed = (uint64_t)(uintptr_t)l->table;
-	return l->table == NULL || l->heads == NULL ? -1 : 0;
+	return 0;
 }
 
 void limits_free(struct limits *l)
 {
 	free(l->table);
-	free(l->heads);
 }
 
 /* ---- sources -------------------------------------------------------------------------------------- */

@@ -44,7 +44,7 @@ struct source {
 
 struct limits {
 	struct source *table;
-	uint32_t *heads;
+	uint32_t *heads; /* behind the table */
 	size_t size, mask, used, hand;
 	uint64_t seed;
 	int64_t load_read_ms;

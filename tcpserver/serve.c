@@ -244,11 +244,16 @@ static void read_signals(struct server *v)
 
 /* ---- the loop ------------------------------------------------------------------------------------- */
 
+static enum watched kind_of(const struct epoll_event *e)
+{
+	return (enum watched)(e->data.u64 >> 32);
+}
+
 static void handle(struct server *v, const struct epoll_event *e)
 {
 	const uint32_t index = (uint32_t)e->data.u64;
 
-	switch ((enum watched)(e->data.u64 >> 32)) {
+	switch (kind_of(e)) {
 	case WATCH_SIGNALS:
 		read_signals(v);
 		break;
@@ -284,8 +289,13 @@ static int wait_and_step(struct server *v)
 	n = epoll_wait(v->poll, events, EVENTS, clock_left_ms(next_event(v)));
 	if (n == -1)
 		return errno == EINTR ? 0 : -1;
+	/* Who leaves before who comes: slots are free then, and programs that stay. */
 	for (int i = 0; i < n; i++)
-		handle(v, &events[i]);
+		if (kind_of(&events[i]) != WATCH_LISTENER)
+			handle(v, &events[i]);
+	for (int i = 0; i < n; i++)
+		if (kind_of(&events[i]) == WATCH_LISTENER)
+			handle(v, &events[i]);
 	step_time(v);
 	return 0;
 }

@@ -223,7 +223,7 @@ enum worker_event workers_read(struct workers *w, int worker, struct worker_repo
 		return r->event; /* an event that was on its way when it was let go */
 	r->pid = k->pid;
 	r->was_busy = k->busy;
-	n = resident_receive(k->fd, packet, sizeof packet, &r->fd, MSG_DONTWAIT);
+	n = resident_receive(k->fd, packet, sizeof packet, &r->fd, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n == -1 && errno == EAGAIN)
 		return r->event;
 	if (n == 2 && packet[0] == RESIDENT_DONE && r->fd == -1 && k->busy)

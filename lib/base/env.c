@@ -46,7 +46,7 @@ void env_rewind(struct env *e)
 
 static bool is_named(const char *pair, const char *name, size_t n)
 {
-	return strncmp(pair, name, n) == 0 && pair[n] == '=';
+	return *pair == *name && strncmp(pair, name, n) == 0 && pair[n] == '=';
 }
 
 static void unset_n(struct env *e, const char *name, size_t n)

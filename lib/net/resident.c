@@ -104,7 +104,7 @@ ssize_t resident_receive(int control, void *p, size_t cap, int *passed, int flag
 	do {
 		/* not CMSG_SPACE: its padding has room for a second descriptor */
 		m.msg_controllen = CMSG_LEN(sizeof *passed);
-		n = recvmsg(control, &m, flags | MSG_CMSG_CLOEXEC);
+		n = recvmsg(control, &m, flags);
 	} while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return -1;
@@ -193,15 +193,18 @@ static bool receive(const struct resident *r)
 {
 	int connection;
 	const ssize_t n = resident_receive(r->control, memory.block, sizeof memory.block, &connection, 0);
-	bool good;
 
 	if (n <= 0 || connection == -1)
 		return false;
 	memory.block_bytes = (size_t)n;
-	good = resident_decode(memory.block, memory.block_bytes, memory.vector) &&
-	       dup2(connection, 0) == 0 && dup2(connection, 1) == 1;
-	close(connection); /* neither 0 nor 1: those are open */
-	return good;
+	if (connection != 0) { /* somebody has opened one meanwhile */
+		const bool moved = dup2(connection, 0) == 0;
+
+		close(connection);
+		if (!moved)
+			return false;
+	}
+	return dup2(0, 1) == 1 && resident_decode(memory.block, memory.block_bytes, memory.vector);
 }
 
 bool resident_next(struct resident *r, int exit_code)
@@ -211,7 +214,8 @@ bool resident_next(struct resident *r, int exit_code)
 	if (r->control == -1 || r->left == 0)
 		return false;
 	r->left--;
-	if (dup2(r->null, 0) == -1 || dup2(r->null, 1) == -1)
+	close(0); /* and free: it is where the next connection comes */
+	if (dup2(r->null, 1) == -1)
 		return false;
 	wipe_environment();
 	return resident_send(r->control, done, sizeof done, -1, 0) == 0 && receive(r);

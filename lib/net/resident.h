@@ -32,7 +32,8 @@ bool resident_decode(char *block, size_t n, char **vector) __attribute__((warn_u
 int resident_send(int control, const void *p, size_t n, int passed, int flags)
 	__attribute__((warn_unused_result));
 
-/* Bytes of the next packet, 0 when the other side is gone. *passed: close-on-exec, -1 when none came. */
+/* Bytes of the next packet, 0 when the other side is gone. *passed: -1 when none came. flags as for recv(2),
+ * and MSG_CMSG_CLOEXEC. */
 ssize_t resident_receive(int control, void *p, size_t cap, int *passed, int flags)
 	__attribute__((warn_unused_result));
 
@@ -40,7 +41,7 @@ ssize_t resident_receive(int control, void *p, size_t cap, int *passed, int flag
 
 struct resident {
 	int control;   /* -1: one connection, as in any server */
-	int null;      /* what is on 0 and 1 between two connections */
+	int null;      /* what is on 1 between two connections; 0 is closed then */
 	unsigned left; /* connections that may still come */
 };
 

@@ -44,17 +44,6 @@ void rules_image_free(struct rules_image *m)
 	memset(m, 0, sizeof *m);
 }
 
-static int remember_longest(void *arg, unsigned pos, const unsigned char *key, size_t n)
-{
-	struct rules_image *m = arg;
-
-	(void)pos;
-	(void)key;
-	if (n >= m->key_room)
-		m->key_room = n + 1;
-	return 0;
-}
-
 static int remember_odd(struct rules_image *m, unsigned hash, unsigned pos)
 {
 	if (m->odd_count == m->odd_room) {
@@ -81,34 +70,33 @@ static int by_hash_and_place(const void *a, const void *b)
 	return x->pos < y->pos ? -1 : x->pos > y->pos;
 }
 
-static int index_keys(struct rules_image *m)
+static int make_room(struct rules_image *m, size_t n)
 {
-	struct str normal;
-	unsigned pos;
+	char *more;
 
-	m->key = malloc(m->key_room);
-	if (m->key == NULL)
+	if (n <= m->key_room)
+		return 0;
+	more = realloc(m->key, n);
+	if (more == NULL)
+		return -1;
+	m->key = more;
+	m->key_room = n;
+	return 0;
+}
+
+static int index_key(void *arg, unsigned pos, const unsigned char *text, size_t n)
+{
+	struct rules_image *m = arg;
+	const char *key = (const char *)text;
+	struct str normal;
+
+	if (make_room(m, n + 1) == -1)
 		return -1;
 	str_init(&normal, m->key, m->key_room);
-	cdb_seqinit(&pos, &m->cdb);
-	for (;;) {
-		const unsigned at = pos;
-		const char *key;
-		const int more = cdb_seqnext(&pos, &m->cdb);
-
-		if (more <= 0)
-			break;
-		key = cdb_getkey(&m->cdb);
-		if (key == NULL)
-			return -1;
-		note_net(m, key, cdb_keylen(&m->cdb));
-		if (rules_key_normalise(&normal, key, cdb_keylen(&m->cdb)) &&
-			remember_odd(m, cdb_hash(normal.s, (unsigned)normal.len), at) == -1)
-			return -1;
-	}
-	if (m->odd_count > 0)
-		qsort(m->odd, m->odd_count, sizeof *m->odd, by_hash_and_place);
-	return 0;
+	note_net(m, key, n);
+	if (!rules_key_normalise(&normal, key, n))
+		return 0;
+	return remember_odd(m, cdb_hash(normal.s, (unsigned)normal.len), pos);
 }
 
 /* Without the time of change: a file that is replaced by name while we read it is still whole. */
@@ -120,15 +108,14 @@ static bool same_content(const struct stat *a, const struct stat *b)
 
 static int image_check(struct rules_image *m, size_t size)
 {
-	const struct rules_visit visit = { .record = remember_longest, .arg = m };
+	const struct rules_visit visit = { .record = index_key, .arg = m };
 	const unsigned char *file = cdb_get(&m->cdb, (unsigned)size, 0);
 
-	if (file == NULL)
+	if (file == NULL || make_room(m, KEY_SHOWN) == -1 || rules_verify(file, size, &visit) == -1)
 		return -1;
-	m->key_room = KEY_SHOWN;
-	if (rules_verify(file, size, &visit) == -1)
-		return -1;
-	return index_keys(m);
+	if (m->odd_count > 0)
+		qsort(m->odd, m->odd_count, sizeof *m->odd, by_hash_and_place);
+	return 0;
 }
 
 int rules_image_load(struct rules_image *m, int fd, const struct stat *st)

@@ -1,17 +1,24 @@
 #include "net/rules_verify.h"
 
 #include <cdb.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/random.h>
 
+/* The slots name exactly the records when the same pairs of hash and place are in both. To look each record up
+ * would be a walk through the whole memory at random, seven times as slow: so what is compared is the sums of a
+ * number that is made of each pair. A file that is damaged has the same sum once in 2^64 times, and one that is
+ * forged no more often, as long as the secret is one. */
 struct verify {
 	const unsigned char *file;
 	size_t size;
-	size_t tables;         /* where the records end */
-	unsigned char *starts; /* a bit for each place where a record begins and no slot named it yet */
-	size_t records;
+	size_t tables;   /* where the records end */
+	size_t records;  /* that no slot has named yet */
+	uint64_t sum;    /* of them */
+	uint64_t secret; /* this process's own */
 };
 
 static int damaged(void)
@@ -20,22 +27,33 @@ static int damaged(void)
 	return -1;
 }
 
-static void set_start(struct verify *v, size_t pos)
+static uint32_t number(const unsigned char *p)
 {
-	v->starts[pos >> 3] |= (unsigned char)(1U << (pos & 7));
-	v->records++;
+	uint32_t n;
+
+	memcpy(&n, p, sizeof n);
+	return le32toh(n);
 }
 
-/* True once for each start: a second slot for the same record is damage. */
-static bool take_start(struct verify *v, size_t pos)
+/* The finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
+static uint64_t mix(uint64_t x)
 {
-	const unsigned char bit = (unsigned char)(1U << (pos & 7));
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
+	return x ^ (x >> 31);
+}
 
-	if (pos >= v->tables || (v->starts[pos >> 3] & bit) == 0)
-		return false;
-	v->starts[pos >> 3] &= (unsigned char)~bit;
-	v->records--;
-	return true;
+static uint64_t pair(const struct verify *v, uint32_t hash, uint32_t pos)
+{
+	return mix(((uint64_t)pos << 32 | hash) ^ v->secret);
+}
+
+static uint64_t secret(const struct verify *v)
+{
+	uint64_t s;
+
+	/* before there is randomness, soon after the machine starts, where we lie is a secret too */
+	return getrandom(&s, sizeof s, GRND_NONBLOCK) == sizeof s ? s : mix((uintptr_t)v);
 }
 
 /* "D\0"? then "+NAME=value\0" ... */
@@ -63,8 +81,8 @@ static bool measure(const struct verify *v, size_t pos, size_t *key_len, size_t 
 	if (room < 8)
 		return false;
 	room -= 8;
-	*key_len = cdb_unpack(v->file + pos);
-	*data_len = cdb_unpack(v->file + pos + 4);
+	*key_len = number(v->file + pos);
+	*data_len = number(v->file + pos + 4);
 	return *key_len <= room && *data_len <= room - *key_len;
 }
 
@@ -77,7 +95,8 @@ static int check_records(struct verify *v, const struct rules_visit *visit)
 
 		if (!measure(v, pos, &key_len, &data_len) || !data_is_good(key + key_len, data_len))
 			return damaged();
-		set_start(v, pos);
+		v->sum += pair(v, cdb_hash(key, (unsigned)key_len), (uint32_t)pos);
+		v->records++;
 		if (visit->record(visit->arg, (unsigned)pos, key, key_len) == -1)
 			return -1;
 		pos += 8 + key_len + data_len;
@@ -87,56 +106,58 @@ static int check_records(struct verify *v, const struct rules_visit *visit)
 
 struct table {
 	const unsigned char *slot; /* 8 bytes each: hash, place of the record (0: free) */
-	size_t slots;
-	unsigned number;
+	uint32_t slots;
+	uint32_t number;
 };
 
 /* How many slots are taken, and one that is not. A free slot is all zero. */
-static bool count_slots(const struct table *t, size_t *used, size_t *hole)
+static bool count_slots(const struct table *t, uint32_t *used, uint32_t *hole)
 {
 	*used = 0;
-	for (size_t i = 0; i < t->slots; i++) {
-		const unsigned char *s = t->slot + 8 * i;
+	for (uint32_t i = 0; i < t->slots; i++) {
+		const unsigned char *s = t->slot + 8 * (size_t)i;
 
-		if (cdb_unpack(s + 4) != 0)
+		if (number(s + 4) != 0)
 			(*used)++;
-		else if (cdb_unpack(s) != 0)
+		else if (number(s) != 0)
 			return false;
 		else
 			*hole = i;
 	}
-	return *used * 2 == t->slots;
+	return *used == t->slots / 2 && t->slots % 2 == 0;
 }
 
-static bool slot_is_good(struct verify *v, const struct table *t, const unsigned char *slot, size_t *home)
+/* Slots from a hash's home to this one. */
+static uint32_t distance(const struct table *t, uint32_t at, uint32_t hash)
 {
-	const unsigned hash = cdb_unpack(slot);
-	const size_t pos = cdb_unpack(slot + 4);
+	const uint32_t home = (hash >> 8) % t->slots;
 
-	if ((hash & 255) != t->number || !take_start(v, pos))
-		return false;
-	*home = (hash >> 8) % t->slots;
-	return cdb_hash(v->file + pos + 8, cdb_unpack(v->file + pos)) == hash;
+	return at >= home ? at - home : at + (t->slots - home);
 }
 
 /* Walks once round from a hole: a look-up starts at the home of a hash and stops at the first hole, so
  * between a record's home and its slot there must be none. */
 static int check_table(struct verify *v, const struct table *t)
 {
-	size_t used, hole = 0, home, run = 0;
+	uint32_t used, hole = 0, run = 0;
 
 	if (!count_slots(t, &used, &hole))
 		return damaged();
-	for (size_t i = 1; i < t->slots; i++) {
-		const size_t at = (hole + i) % t->slots;
-		const unsigned char *s = t->slot + 8 * at;
+	for (uint32_t i = 1, at = hole + 1; i < t->slots; i++, at++) {
+		uint32_t hash, pos;
 
-		if (cdb_unpack(s + 4) == 0) {
+		if (at == t->slots)
+			at = 0;
+		hash = number(t->slot + 8 * (size_t)at);
+		pos = number(t->slot + 8 * (size_t)at + 4);
+		if (pos == 0) {
 			run = 0;
 			continue;
 		}
-		if (!slot_is_good(v, t, s, &home) || (at + t->slots - home) % t->slots > run)
+		if ((hash & 255) != t->number || distance(t, at, hash) > run)
 			return damaged();
+		v->sum -= pair(v, hash, pos);
+		v->records--;
 		run++;
 	}
 	return 0;
@@ -147,8 +168,8 @@ static int check_tables(struct verify *v)
 	size_t pos = v->tables;
 
 	for (size_t i = 0; i < 256; i++) {
-		struct table t = { .slots = cdb_unpack(v->file + 8 * i + 4), .number = (unsigned)i };
-		const size_t at = cdb_unpack(v->file + 8 * i);
+		struct table t = { .slots = number(v->file + 8 * i + 4), .number = (uint32_t)i };
+		const size_t at = number(v->file + 8 * i);
 
 		/* an empty table has no place: some writers put 0 there */
 		if ((at != pos && !(at == 0 && t.slots == 0)) || t.slots > (v->size - pos) / 8)
@@ -156,39 +177,32 @@ static int check_tables(struct verify *v)
 		t.slot = v->file + pos;
 		if (check_table(v, &t) == -1)
 			return -1;
-		pos += 8 * t.slots;
+		pos += 8 * (size_t)t.slots;
 	}
-	return pos == v->size && v->records == 0 ? 0 : damaged();
+	return pos == v->size && v->records == 0 && v->sum == 0 ? 0 : damaged();
 }
 
 /* The first table begins where the records end; with no records at all, at the end of the pointers. */
 static size_t first_table(const unsigned char *file, size_t size)
 {
 	for (size_t i = 0; i < 256; i++)
-		if (cdb_unpack(file + 8 * i + 4) != 0)
-			return cdb_unpack(file + 8 * i);
+		if (number(file + 8 * i + 4) != 0)
+			return number(file + 8 * i);
 	return size;
 }
 
 int rules_verify(const unsigned char *file, size_t size, const struct rules_visit *visit)
 {
 	struct verify v = { .file = file, .size = size };
-	int result;
 
+	v.secret = secret(&v);
 	if (size < RULES_POINTERS)
 		return damaged();
 	v.tables = first_table(file, size);
 	if (v.tables < RULES_POINTERS || v.tables > size)
 		return damaged();
 	/* nothing but zeros is what a crash leaves of a file, not a set of rules that lets everybody in */
-	if (size == RULES_POINTERS && cdb_unpack(file) == 0)
+	if (size == RULES_POINTERS && number(file) == 0)
 		return damaged();
-	v.starts = calloc(v.tables / 8 + 1, 1);
-	if (v.starts == NULL)
-		return -1;
-	result = check_records(&v, visit);
-	if (result == 0)
-		result = check_tables(&v);
-	free(v.starts);
-	return result;
+	return check_records(&v, visit) == -1 ? -1 : check_tables(&v);
 }

@@ -6,8 +6,8 @@
  *         from its hash; twice as many slots as records; data of the grammar in rules.h.
  * Why     a reader that checks only what it touches takes a deny for "no such record" when one byte of a
  *         table is damaged, and lets the client in.
- * Cost    linear in the size, whatever the bytes are; one bit of memory a byte of the file.
- * Errors  0, or -1 with EPROTO (damaged) or ENOMEM.
+ * Cost    linear in the size, whatever the bytes are, and in their order; no memory.
+ * Errors  0, or -1 with EPROTO (damaged), or what record said.
  * Source  cdb(5). */
 #ifndef NET_RULES_VERIFY_H
 #define NET_RULES_VERIFY_H

@@ -1,8 +1,9 @@
 /* serve [-p PORT] LOG SERVER [ARG ...] -- LOAD [ARG ...] - a server, a load on it, and what it cost.
  *
  * The server prints its port on descriptor 1 when it is ready (-1 of tcpserver); with -p we wait until PORT
- * takes connections. The word PORT in the load's arguments, also behind a colon, becomes that port. What
- * the server says on descriptor 2 is a pipe that a process of ours copies to the file LOG, as a logger would.
+ * takes connections. The word PORT in the load's arguments, also behind a colon, becomes that port, and PID
+ * the server's number. What the server says on descriptor 2 is a pipe that a process of ours copies to the
+ * file LOG, as a logger would.
  *
  * Prints three numbers: seconds that the load took; CPU seconds of the server and all it has waited for; CPU
  * seconds of what outlived its parent. We are their reaper, so nothing is lost: smtpd's broker and its queue
@@ -132,15 +133,18 @@ static void await_port(const char *port)
 	give_up("the server did not start: see its log");
 }
 
-static void put_port(char **argv, const char *port)
+/* In arguments that end in word. */
+static void put(char **argv, const char *word, const char *value)
 {
+	const size_t len = strlen(word);
+
 	for (; *argv != NULL; argv++) {
 		size_t n = strlen(*argv);
 		char *text;
 
-		if (n < 4 || strcmp(*argv + n - 4, "PORT") != 0)
+		if (n < len || strcmp(*argv + n - len, word) != 0)
 			continue;
-		if (asprintf(&text, "%.*s%s", (int)(n - 4), *argv, port) == -1)
+		if (asprintf(&text, "%.*s%s", (int)(n - len), *argv, value) == -1)
 			fail("asprintf");
 		*argv = text;
 	}
@@ -183,7 +187,7 @@ static char **split(char **server_words)
 int main(int argc, char **argv)
 {
 	struct parties p = { .load = -1 };
-	char port[16] = "";
+	char port[16] = "", pid[16];
 	char **load;
 	int ready[2], log, status;
 	double began, took;
@@ -208,7 +212,9 @@ int main(int argc, char **argv)
 		await_port(port);
 	else
 		read_port(ready[0], port, sizeof port);
-	put_port(load, port);
+	snprintf(pid, sizeof pid, "%ld", (long)server);
+	put(load, "PORT", port);
+	put(load, "PID", pid);
 
 	began = now_s();
 	p.load = start(load, -1, -1);

@@ -426,24 +426,28 @@ static void test_packets(void)
 		abort();
 	before = count_fds();
 	send_rights(pair[0], 2);
-	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, 0) == -1 && errno == EPROTO &&
-			passed == -1 && count_fds() == before,
+	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, MSG_CMSG_CLOEXEC) == -1 &&
+			errno == EPROTO && passed == -1 && count_fds() == before,
 		"two descriptors: refused, and closed");
 	send_rights(pair[0], 4);
-	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, 0) == -1 && count_fds() == before,
+	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, MSG_CMSG_CLOEXEC) == -1 &&
+			count_fds() == before,
 		"four");
 	tap_ok(resident_send(pair[0], "12345", 5, 0, 0) == 0 &&
-			resident_receive(pair[1], text, sizeof text, &passed, 0) == -1 && errno == EPROTO &&
-			passed == -1 && count_fds() == before,
+			resident_receive(pair[1], text, sizeof text, &passed, MSG_CMSG_CLOEXEC) == -1 &&
+			errno == EPROTO && passed == -1 && count_fds() == before,
 		"a packet that is cut, and its descriptor is closed");
 	tap_ok(resident_send(pair[0], "1234", 4, 0, 0) == 0 &&
-			resident_receive(pair[1], text, sizeof text, &passed, 0) == 4 && passed > 2,
+			resident_receive(pair[1], text, sizeof text, &passed, MSG_CMSG_CLOEXEC) == 4 &&
+			passed > 2,
 		"one that fits");
 	close(passed);
-	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, MSG_DONTWAIT) == -1 && errno == EAGAIN,
+	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) ==
+				-1 &&
+			errno == EAGAIN,
 		"none is waiting");
 	close(pair[0]);
-	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, 0) == 0, "the end");
+	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, MSG_CMSG_CLOEXEC) == 0, "the end");
 	tap_ok(resident_send(pair[1], "x", 1, -1, 0) == -1 && errno == EPIPE,
 		"nobody there, and no signal");
 	close(pair[1]);
