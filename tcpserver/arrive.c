@@ -25,6 +25,7 @@ bool arrive_may_accept(const struct server *v)
 
 static void enter_room(struct server *v, struct session *s)
 {
+	s->since_ms = clock_ms();
 	session_wait(&v->sessions, s, SESSION_ROOM, CLOCK_NEVER);
 	/* no event asked for: its end is told in any case */
 	if (server_watch(v, s->fd, WATCH_SESSION, (uint32_t)(s - v->sessions.table), 0) == -1) {

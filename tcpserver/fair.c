@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 
 enum { ROOM_MIN = 64, ROOM_MAX = 2048, OWN_DESCRIPTORS = 64 };
-enum { SHARE = 8, ABOVE_SHARE_MS = 500, SILENT_MS = 4000 };
+enum { SHARE = 8, ABOVE_SHARE_MS = 500, SILENT_MS = 4000, LATE_MS = 3000 };
 
 size_t fair_room(size_t limit)
 {
@@ -51,14 +51,23 @@ static uint32_t holds(const struct limits *l, const struct session *s)
 	return l->table[s->source].slots;
 }
 
-static uint32_t lightest_waiting(struct sessions *t, const struct limits *l)
-{
-	uint32_t least = UINT32_MAX;
+/* Who has least of those who wait, how many of them there are, and since when the first one waits. */
+struct waiters {
+	uint32_t holds;
+	size_t count;
+	int64_t since_ms;
+};
 
-	for (struct session *s = t->queue[QUEUE_ROOM].first; s != NULL && least > 0; s = s->after)
-		if (holds(l, s) < least)
-			least = holds(l, s);
-	return least;
+static struct waiters lightest_waiting(const struct sessions *t, const struct limits *l)
+{
+	struct waiters w = { .holds = UINT32_MAX };
+
+	for (const struct session *s = t->queue[QUEUE_ROOM].first; s != NULL; s = s->after) {
+		if (holds(l, s) < w.holds)
+			w = (struct waiters){ .holds = holds(l, s), .since_ms = s->since_ms };
+		w.count += holds(l, s) == w.holds;
+	}
+	return w;
 }
 
 /* Would it make things more even? Who has none gets one of anybody's; else two must lie between them. */
@@ -97,15 +106,14 @@ static size_t insert(struct candidate *list, size_t n, size_t most, struct candi
 }
 
 size_t fair_victims(struct sessions *t, const struct limits *l, struct silence *silence, size_t limit,
-	struct session *victims[FAIR_AT_ONCE])
+	int64_t now_ms, struct session *victims[FAIR_AT_ONCE])
 {
-	struct candidate list[FAIR_AT_ONCE] = { 0 };
+	struct candidate list[FAIR_AT_ONCE] = { 0 }, busy = { .session = NULL };
 	const size_t leaving = t->queue[QUEUE_SHUT].count + t->queue[QUEUE_TERMINATED].count;
 	const size_t share = limit < SHARE ? 1 : limit / SHARE;
-	const uint32_t waiter = lightest_waiting(t, l);
-	size_t most = t->queue[QUEUE_ROOM].count, n = 0;
+	const struct waiters waiters = lightest_waiting(t, l);
+	size_t most = waiters.count > leaving ? waiters.count - leaving : 0, n = 0;
 
-	most = most > leaving ? most - leaving : 0;
 	if (most > FAIR_AT_ONCE)
 		most = FAIR_AT_ONCE;
 	for (size_t i = 0; i < t->high && most > 0; i++) {
@@ -115,11 +123,15 @@ size_t fair_victims(struct sessions *t, const struct limits *l, struct silence *
 			continue;
 		c.weight = holds(l, c.session);
 		c.silent_ms = silence_ms(silence, &c.session->ends, &c.hung_up);
-		if (!c.hung_up && !is_unfair(c.weight, waiter))
+		if (!c.hung_up && !is_unfair(c.weight, waiters.holds))
 			continue;
 		if (c.silent_ms >= (c.weight > share ? ABOVE_SHARE_MS : SILENT_MS))
 			n = insert(list, n, most, c);
+		else if (c.weight > share && (busy.session == NULL || is_before(&c, &busy)))
+			busy = c;
 	}
+	if (busy.session != NULL && now_ms - waiters.since_ms >= LATE_MS)
+		n = insert(list, n, most, busy);
 	for (size_t i = 0; i < n; i++)
 		victims[i] = list[i].session;
 	return n;

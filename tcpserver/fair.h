@@ -3,9 +3,10 @@
  * Rules   the next slot goes to the address with the smallest claim (its sessions, and those that it lost
  *         lately), among equals to who came first. When all slots are held, the address with most of them
  *         loses its longest silent session: 0.5 s of silence are enough where it holds more than its
- *         share, an eighth of all; 4 s elsewhere. Nobody loses one to an address that has as many, but for
- *         a program that goes on when its client has hung up: those go first. When
- *         the waiting room is full, the address with most clients here loses its newest one.
+ *         share, an eighth of all; 4 s elsewhere. Above its share it loses one that is not silent too,
+ *         one at a time, to somebody who has waited for 3 s. Nobody loses one to an address that has as
+ *         many, but for a program that goes on when its client has hung up: those go first. When the
+ *         waiting room is full, the address with most clients here loses its newest one.
  * Cost    a walk over those who wait, or over all sessions, ten times a second at most. */
 #ifndef TCPSERVER_FAIR_H
 #define TCPSERVER_FAIR_H
@@ -23,6 +24,6 @@ struct session *fair_next(struct sessions *t, const struct limits *l, int64_t no
 struct session *fair_heaviest(struct sessions *t, const struct limits *l);
 /* Up to FAIR_AT_ONCE sessions that shall go. Returns how many. */
 size_t fair_victims(struct sessions *t, const struct limits *l, struct silence *silence, size_t limit,
-	struct session *victims[FAIR_AT_ONCE]);
+	int64_t now_ms, struct session *victims[FAIR_AT_ONCE]);
 
 #endif

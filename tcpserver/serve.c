@@ -121,7 +121,7 @@ static void shed(struct server *v)
 	if (v->sessions.queue[QUEUE_ROOM].count == 0 || now < v->shed_at_ms)
 		return;
 	v->shed_at_ms = now + FAIR_EVERY_MS;
-	n = fair_victims(&v->sessions, &v->limits, &v->silence, v->config->limit, victims);
+	n = fair_victims(&v->sessions, &v->limits, &v->silence, v->config->limit, now, victims);
 	for (size_t i = 0; i < n; i++) {
 		if (server_logs(v))
 			logline_shed(victims[i]->pid);

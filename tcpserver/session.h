@@ -51,6 +51,7 @@ struct session {
 	uint32_t listener;
 	uint32_t next_pid; /* index + 1 in the chain of its hash */
 	int64_t deadline_ms;
+	int64_t since_ms; /* ROOM: when it came there */
 	struct ends ends;
 	struct session *before; /* in its queue, or in the list of free entries */
 	struct session *after;

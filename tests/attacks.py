@@ -303,6 +303,43 @@ def slow_many_sources(w):
 
 
 @waiting
+def never_silent_one_source(w):
+    """an address that sends a byte every 0.2 s on each of its connections: an honest client is served within 5 s"""
+    s = Server(w, ["-c", "20"], "hold")
+    seconds = 5 + s.calm()
+    friend = s.open("127.0.0.88")
+    check(friend.recv(100) == BANNER, "no banner for the first client")
+    crowd = [s.open(ATTACKER, wait=False) for _ in range(30)]
+    for c in crowd:
+        c.setblocking(False)
+    over = threading.Event()
+
+    def drip():
+        while not over.wait(0.2):
+            for c in crowd + [friend]:
+                try:
+                    c.send(b"x")
+                    c.recv(4096)
+                except OSError:
+                    pass
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        check(wait_until(lambda: len(children(s.pid)) >= 20, 3), "the attack never took the slots")
+        time.sleep(1)
+        took = [s.must_serve(seconds, "client %d" % i) for i in range(2)]
+    finally:
+        over.set()
+        thread.join()
+    friend.sendall(b"still here\n")
+    check(friend.recv(100).endswith(b"still here\n"), "a session from before the attack was cut")
+    friend.close()
+    close_all(crowd)
+    return "at most %.2f s" % max(took)
+
+
+@waiting
 def slow_one_source_returns(w):
     """a silent address that comes back as often as it is cut off"""
     s = Server(w, ["-c", "10"], "hold")

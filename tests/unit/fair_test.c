@@ -84,7 +84,7 @@ static void say(const struct session *s)
 int main(void)
 {
 	struct silence silence = { -1 };
-	struct session *victims[FAIR_AT_ONCE], *heavy[5], *light[2], *first, *second, *third;
+	struct session *victims[FAIR_AT_ONCE], *heavy[5], *light[2], *first, *second, *another, *third;
 
 	open_listener();
 	if (!tap_ok(sessions_init(&sessions, LIMIT + ROOM) == 0 && limits_init(&limits, LIMIT + ROOM) == 0,
@@ -95,28 +95,36 @@ int main(void)
 	for (int i = 0; i < 2; i++)
 		light[i] = run(3);
 	run(4);
-	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, victims) == 0,
+	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, 0, victims) == 0,
 		"nobody waits, nobody goes");
 	first = wait_in_room(2);
 	second = wait_in_room(5);
+	another = wait_in_room(7);
 	tap_ok(fair_next(&sessions, &limits, 0) == second, "the next one is who has none");
-	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, victims) == 0,
+	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, 0, victims) == 0,
 		"nobody was silent for long");
+	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, 2999, victims) == 0,
+		"nor has anybody waited for long");
+	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, 3000, victims) == 1 &&
+			victims[0]->source == heavy[0]->source,
+		"for who has waited the heaviest loses one that is not silent, one at a time");
 	nap(300);
 	say(heavy[2]);
 	nap(300);
 	say(heavy[0]);
 	nap(300);
-	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, victims) == 2, "as many as wait");
+	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, 0, victims) == 2,
+		"as many as wait and have least");
 	tap_ok(victims[0]->source == heavy[0]->source && victims[1]->source == heavy[0]->source,
 		"of the heaviest address");
 	tap_ok(victims[0] != heavy[0] && victims[1] != heavy[0], "not who has just spoken");
 	tap_ok(victims[0] != heavy[2] && victims[1] != heavy[2], "who has been silent longer goes first");
 	tap_ok(light[0]->state == SESSION_RUNNING, "asking changes nothing");
 	session_wait(&sessions, victims[0], SESSION_SHUT, 0);
-	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, victims) == 1, "who is leaving counts");
+	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, 0, victims) == 1, "who is leaving counts");
 	session_leave_queue(&sessions, second);
-	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, victims) == 0,
+	session_leave_queue(&sessions, another);
+	tap_ok(fair_victims(&sessions, &limits, &silence, LIMIT, 0, victims) == 0,
 		"nobody goes for his own address");
 	limits_shed(&limits, second->source, 1000);
 	session_wait(&sessions, second, SESSION_ROOM, INT64_MAX);
