@@ -188,7 +188,7 @@ $(FUZZ:%=fuzz-%): fuzz-%: $B/fuzz/%
 
 # ---- readers that are not compilers ---------------------------------------------------------------------
 
-SOURCES     := $(wildcard lib/*/*.c tcpserver/*.c tcprules/*.c tcp-env/*.c smtpd/*.c queue/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)
+SOURCES     := $(wildcard lib/*/*.c tcpserver/*.c tcprules/*.c tcp-env/*.c smtpd/*.c queue/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/*.c)
 HEADERS     := $(wildcard lib/*/*.h tcpserver/*.h tcprules/*.h tcp-env/*.h smtpd/*.h queue/*.h tests/unit/*.h tests/bench/*.h)
 PAGES       := $(sort $(wildcard */*.[1578]))
 SCRIPTS     := $(shell grep -slE '^\#!(/bin/(ba)?sh|/usr/bin/env bats)' $(ASKERS:%=tcpserver/%) conf/* .ci/run tests/run tests/*.bats tests/root/* tests/bench/run)

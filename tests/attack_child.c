@@ -10,7 +10,6 @@
  *   attack_child kill HOW UID  tries to end, stop or blind the process that started it, if we are UID
  *
  * Compiled by attacks.py. HOW is one of the table at the end. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

@@ -1492,7 +1492,7 @@ class Work:
             self.child = top.child
             return
         self.child = os.path.join(directory, "attack_child")
-        compile_child = ["cc", "-O1", "-o", self.child, os.path.join(HERE, "attack_child.c")]
+        compile_child = ["cc", "-D_GNU_SOURCE", "-O1", "-o", self.child, os.path.join(HERE, "attack_child.c")]
         if subprocess.run(compile_child + ["-static"], stderr=subprocess.DEVNULL).returncode != 0:
             subprocess.run(compile_child, check=True)  # slower to start
         self.lock, self.names_lock, self.users_lock = threading.Lock(), threading.Lock(), threading.Lock()
