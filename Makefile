@@ -50,21 +50,32 @@ HARDEN      := -fstack-protector-strong -fcf-protection $(if $(SANITIZE),,-D_FOR
 DIALECT     = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen
 ALL_CFLAGS  = $(DIALECT) $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SAN) $(CFLAGS)
 
-# What is started once a connection is static and lean: against musl where there is one (half the start-up
-# of glibc's static one, a third of a dynamic one: make bench), else against this compiler's own libc.
+# What is started once a connection, and the server that starts it, is static and lean: against musl where
+# there is one (half the start-up of glibc's static one, a third of a dynamic one: make bench; and it runs under
+# "softlimit -m 2000000"), else against this compiler's own libc. It lies at an address that nobody can foretell,
+# which takes musl's start file for static programs of that kind by name: musl-gcc's specs have no word for it.
 MUSL        := $(if $(SANITIZE),,$(shell command -v musl-gcc 2>/dev/null))
+MUSL_DIR    := $(if $(MUSL),$(shell sed -n 's/.*-specs "\(.*\)\/musl-gcc.specs".*/\1/p' $(MUSL)))
+STATIC_PIE  := $(wildcard $(MUSL_DIR)/rcrt1.o)
 LEAN_CC     ?= $(if $(MUSL),$(MUSL),$(CC))
 MULTIARCH   := $(shell gcc -print-multiarch 2>/dev/null)
-LEAN_CFLAGS = $(if $(SANITIZE),,-fno-pie) $(if $(MUSL),-U_FORTIFY_SOURCE -idirafter /usr/include -idirafter /usr/include/$(MULTIARCH))
+LEAN_CFLAGS = $(if $(SANITIZE),,$(if $(STATIC_PIE),-fPIE,-fno-pie)) \
+              $(if $(MUSL),-U_FORTIFY_SOURCE -idirafter /usr/include -idirafter /usr/include/$(MULTIARCH))
+ifneq ($(STATIC_PIE),)
+LEAN_LDFLAGS = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now $(STATIC_PIE) $(MUSL_DIR)/crti.o
+LEAN_END     = $(MUSL_DIR)/crtn.o
+else
 LEAN_LDFLAGS = $(if $(SANITIZE),,-static -no-pie)
+endif
 
 # One short line a file; make V=1 shows the commands.
 say         = $(if $(V),,@printf '  %-5s %s\n' $(1) $@;)
 
 # ---- the rooms ------------------------------------------------------------------------------------------
 
-HOSTED      := $(wildcard tcpserver/tcpserver.c tcprules/tcprules.c tcprules/tcprulescheck.c)
-LEAN        := $(wildcard tcp-env/tcp-env.c tcp-env/proxy-env.c smtpd/smtpd.c queue/queue-maildir.c queue/queue-null.c \
+# Without musl tcpserver is dynamic: static glibc finds no names of users, hosts and services everywhere.
+HOSTED      := $(wildcard tcprules/tcprules.c tcprules/tcprulescheck.c $(if $(MUSL),,tcpserver/tcpserver.c))
+LEAN        := $(wildcard $(if $(MUSL),tcpserver/tcpserver.c) tcp-env/tcp-env.c tcp-env/proxy-env.c smtpd/smtpd.c queue/queue-maildir.c queue/queue-null.c \
                $(addprefix tcpserver/,tcpclient.c recordio.c rblsmtpd.c fixcrio.c addcr.c delcr.c argv0.c mconnect-io.c))
 TOOLS       := lib/base/sandbox_gen.c
 ROOMS       := $(filter-out $(HOSTED) $(LEAN) $(TOOLS),$(wildcard lib/*/*.c tcpserver/*.c tcprules/*.c tcp-env/*.c smtpd/*.c queue/*.c))
@@ -104,7 +115,7 @@ endef
 define lean_program
 $(BIN)/$(notdir $(1:.c=)): $B/lean/$(1:.c=.o) $B/lean/portero.a
 	@mkdir -p $$(@D)
-	$$(call say,LINK) $$(LEAN_CC) $$(SAN) $$(LEAN_LDFLAGS) $$(LDFLAGS) -o $$@ -Wl,--start-group $$^ $$(LEAN_LIBS) -Wl,--end-group
+	$$(call say,LINK) $$(LEAN_CC) $$(SAN) $$(LEAN_LDFLAGS) $$(LDFLAGS) -o $$@ -Wl,--start-group $$^ $$(LEAN_LIBS) -Wl,--end-group $$(LEAN_END)
 endef
 
 $(foreach p,$(HOSTED),$(eval $(call host_program,$p)))

@@ -175,7 +175,7 @@ int main(int argc, char **argv)
 	err_name("proxy-env");
 	err_option(argc, argv, help);
 	o = options_of(argc, argv);
-	if (env_init(&env, environ, UCSPI_VARS + OBEY_VARIABLES, OBEY_POOL) == -1)
+	if (env_init(&env, environ) == -1)
 		out_of_memory();
 	if (proxy == NULL || strcmp(proxy, "1") != 0) {
 		refuse_header();

@@ -155,7 +155,7 @@ int main(int argc, char **argv)
 
 	err_option(argc, argv, help);
 	o = options_of(argc, argv);
-	if (env_init(&env, environ, UCSPI_VARS + OBEY_VARIABLES, OBEY_POOL) == -1)
+	if (env_init(&env, environ) == -1)
 		give_up();
 	if (!is_set_already())
 		find_out(&o, &ends, &found, &env);

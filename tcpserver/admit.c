@@ -18,7 +18,7 @@ int admit_open(struct admit_desk *d, const struct config *c)
 {
 	memset(d, 0, sizeof *d);
 	d->config = c;
-	if (env_init(&d->env, environ, OBEY_VARIABLES, OBEY_POOL) == -1)
+	if (env_init(&d->env, environ) == -1)
 		return -1;
 	if (c->rules == NULL)
 		return 0;

@@ -10,7 +10,7 @@
 #include "base/fs.h"
 #include "base/num.h"
 
-enum { MEMORY = 4096 /* sources that may be remembered beyond those that are here */ };
+enum { MEMORY = 1024 /* sources that may be remembered beyond those that are here */ };
 enum { SHED_MEMORY_MS = 60 * 1000, PENALTY_MAX_MS = 600 * 1000, LOAD_EVERY_MS = 1000 };
 enum { V4_IN_V6 = 96, V6_HOST = 64 };
 

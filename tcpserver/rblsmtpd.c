@@ -51,7 +51,7 @@ static const struct option long_options[] = {
 };
 
 enum { TIMEOUT_S = 60, LOOKUP_TIMEOUT_S = 5, TIMEOUT_MAX_S = 86400, LOOKUP_TIMEOUT_MAX_S = 300 };
-enum { POOL = sizeof "RBLSMTPD=-" + RBL_TEXT, CLIENT = ADDR_TEXT + 2, LINE = 512 };
+enum { CLIENT = ADDR_TEXT + 2, LINE = 512 };
 
 struct config {
 	int timeout_ms;
@@ -239,7 +239,7 @@ int main(int argc, char **argv)
 	log_open("rblsmtpd");
 	ucspi_read(ucspi);
 	client = client_of(ucspi[UCSPI_REMOTEIP]);
-	if (env_init(&env, environ, 1, POOL) == -1)
+	if (env_init(&env, environ) == -1)
 		die(EXIT_TEMPORARY, "%s", errtext(errno));
 	if (c.environment && before != NULL)
 		run(c.program, &env);

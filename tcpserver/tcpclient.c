@@ -272,7 +272,6 @@ static const char *or_null(const char *text)
 
 static void export(const struct options *o, const struct ends *e, struct env *env)
 {
-	const size_t name_len = o->local_name == NULL ? 0 : strlen(o->local_name);
 	const char *local_name = o->local_name;
 	struct found found = { 0 };
 
@@ -280,7 +279,7 @@ static void export(const struct options *o, const struct ends *e, struct env *en
 		die(EXIT_TEMPORARY, "unable to look up names: %s", errtext(errno));
 	if (local_name == NULL)
 		local_name = or_null(found.local_host.name);
-	if (env_init(env, environ, UCSPI_VARS, 2048 + name_len) == -1 ||
+	if (env_init(env, environ) == -1 ||
 		ends_export(e, local_name, or_null(found.remote_host.name),
 			found.has_info ? found.info : NULL, env) == -1)
 		die(EXIT_TEMPORARY, "unable to set up environment: %s", errtext(errno));

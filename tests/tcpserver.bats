@@ -446,3 +446,22 @@ print(s.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), s.getsockopt(socket.
 	start_server -b 7 -HRl0 127.0.0.1 0 true
 	[ "$(ss -Hltn "sport = :$PORT" | awk '{ print $3 }')" -eq 7 ]
 }
+
+# softlimit -m 2000000 of the guides to qmail, -d 300000 of axfrdns: a run script is not changed for us.
+@test "it serves within the limits of the classic run scripts" {
+	requires prlimit util-linux
+	[[ "$BIN" != *sanitize* ]] || skip 'a sanitizer needs more memory'
+	requires musl-gcc musl-tools # without it we are linked dynamic
+	echo '127.:allow,A="b"' | rules allow
+	local limits
+	for limits in '--data=300000' '--data=2000000 --stack=2000000 --memlock=2000000 --as=2000000'; do
+		# shellcheck disable=SC2086 # several words
+		background prlimit $limits "$BIN/tcpserver" -1HRl0 -x allow.cdb 127.0.0.1 0 \
+			"$BIN/addcr" --version >port
+		wait_for test -s port
+		[[ $(connect "$(cat port)") == portero* ]]
+		kill "$PID"
+		reap "$PID"
+		rm port
+	done
+}

@@ -15,9 +15,6 @@
 #include "base/env.h"
 #include "net/rules.h"
 
-/* Room in an environment for the variables of one rule: more than a line that anybody writes. */
-enum { OBEY_VARIABLES = 4096, OBEY_POOL = 256 * 1024 };
-
 enum obey { OBEY_ALLOW, OBEY_DENY, OBEY_ERROR };
 
 struct obeyed {

@@ -1,4 +1,5 @@
 /* The ground floor: bounded text, numbers, environments, searched programs. */
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -71,16 +72,32 @@ static void test_env(void)
 {
 	char a[] = "A=1", b[] = "B=2", a2[] = "AB=3";
 	char *const inherited[] = { a, b, a2, NULL };
+	char long_text[10001], name[16];
 	struct env e;
 
-	if (!tap_ok(env_init(&e, inherited, 2, 16) == 0, "an environment is made"))
+	if (!tap_ok(env_init(&e, inherited) == 0, "an environment is made"))
 		return;
 	tap_ok(env_set(&e, "A", "new") == 0 && e.count == 3, "a variable is replaced");
 	tap_same(env_get(&e, "A"), "new", "by its new value");
 	tap_same(env_get(&e, "AB"), "3", "and not its namesake");
 	tap_ok(env_set_pair(&e, "C=x=y", 5) == 0, "a pair is put in");
 	tap_same(env_get(&e, "C"), "x=y", "cut at its first =");
-	tap_ok(env_set(&e, "D", "too much") == -1 && env_get(&e, "D") == NULL, "a full pool refuses");
+	tap_ok(env_set_pair(&e, "nonsense", 8) == -1 && errno == EINVAL && e.count == 4,
+		"a pair without = is none");
+	memset(long_text, 'x', sizeof long_text - 1);
+	long_text[sizeof long_text - 1] = '\0';
+	tap_ok(env_set(&e, "LONG", long_text) == 0 && strcmp(env_get(&e, "LONG"), long_text) == 0,
+		"a variable may be longer than all before it");
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof name, "N%d", i);
+		if (env_set(&e, name, "some text") == -1)
+			tap_ok(false, "there is room for many");
+	}
+	tap_ok(e.count == 1005 && strcmp(env_get(&e, "N0"), "some text") == 0 &&
+			strcmp(env_get(&e, "C"), "x=y") == 0,
+		"a thousand variables, and none is lost");
+	tap_ok(env_added(&e, "A") != NULL && env_added(&e, "AB") == NULL && env_added(&e, "X") == NULL,
+		"what was added, inherited, and is not there");
 	env_unset(&e, "B");
 	tap_ok(env_get(&e, "B") == NULL && e.vector[e.count] == NULL, "a variable goes");
 	env_rewind(&e);
