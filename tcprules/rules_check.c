@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "net/addr.h"
 #include "net/quota.h"
+#include "net/rules_key.h"
 #include "net/rules_unsafe.h"
 #include "tcprules/rules_address.h"
 #include "tcprules/rules_seen.h"
@@ -126,12 +127,12 @@ static void check_net(struct check *c, const struct rules_text *t)
 
 static void check_name_rule(struct check *c, const struct rules_text *t)
 {
-	const char *name = memchr(t->address, '=', t->address_len);
+	const char *name = rules_key_name(t->address, t->address_len);
 	size_t n;
 
-	if (name == NULL || (name != t->address && name[-1] != '@'))
+	if (name == NULL)
 		return;
-	n = t->address_len - (size_t)(++name - t->address);
+	n = t->address_len - (size_t)(name - t->address);
 	if (c->first_name == 0) {
 		c->first_name = c->line;
 		memcpy(c->name, t->address,

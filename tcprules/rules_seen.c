@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "net/addr.h"
+#include "net/rules_key.h"
 
 struct slot {
 	uint64_t hash;
@@ -68,16 +69,16 @@ static uint64_t hash_start(void)
 /* Names are compared without case and without a last dot. */
 static uint64_t hash_key(const char *p, size_t n)
 {
-	const char *name = memchr(p, '=', n);
+	const char *name = rules_key_name(p, n);
 	uint64_t h = hash_start();
+	size_t name_len;
 
 	if (name == NULL)
 		return hash_more(h, p, n);
 	h = hash_more(h, p, (size_t)(name - p));
-	if (p[n - 1] == '.' && name + 2 < p + n)
-		n--;
-	for (; name < p + n; name++) {
-		const char c = *name >= 'A' && *name <= 'Z' ? (char)(*name + ('a' - 'A')) : *name;
+	name_len = rules_key_name_len(name, n - (size_t)(name - p));
+	for (size_t i = 0; i < name_len; i++) {
+		const char c = rules_key_lower(name[i]);
 
 		h = hash_more(h, &c, 1);
 	}
@@ -181,14 +182,15 @@ static enum rules_seen_answer add_range(
 	return answer;
 }
 
-/* Is one of the numbers in a range of an earlier line? */
-static bool in_range(const struct rules_seen *s, const char *p, size_t n, unsigned long *earlier)
+/* The first line with a range that one of the numbers is in, 0: none. */
+static uint32_t range_with(const struct rules_seen *s, const char *p, size_t n)
 {
 	size_t left = 0;
+	uint32_t first = 0;
 
 	if (s->spans == 0 || memchr(p, '=', n) != NULL || memchr(p, '@', n) != NULL ||
 		memchr(p, '/', n) != NULL)
-		return false;
+		return 0;
 	for (size_t i = 0; i <= n; i++) {
 		unsigned value = 0;
 		const struct span *had;
@@ -199,13 +201,11 @@ static bool in_range(const struct rules_seen *s, const char *p, size_t n, unsign
 			value = value * 10 + (unsigned)(unsigned char)(p[k] - '0');
 		had = i > left && value < 256 ? span_with(s, find(s, hash_hole(p, left, i, n)), value)
 					      : NULL;
-		if (had != NULL) {
-			*earlier = had->line;
-			return true;
-		}
+		if (had != NULL && (first == 0 || had->line < first))
+			first = had->line;
 		left = i + 1;
 	}
-	return false;
+	return first;
 }
 
 /* 10.0.0.0/8 is 10. and shares its entry; one that is several keys is as long as no other address. */
@@ -229,20 +229,23 @@ enum rules_seen_answer rules_seen_add(
 	struct rules_seen *s, const struct rules_text *t, unsigned long line, unsigned long *earlier)
 {
 	struct slot *slot;
-	bool replaces;
+	bool is_same, replaces;
+	uint32_t range;
 
 	if (t->is_range)
 		return t->next > t->last ? RULES_SEEN_NOT : add_range(s, t, (uint32_t)line, earlier);
 	slot = take(s, t->is_net ? hash_net(t) : hash_key(t->address, t->address_len));
 	replaces = slot->line != 0 && slot->is_late && !t->is_late;
-	if (slot->line != 0)
-		*earlier = slot->line;
-	if (slot->line != 0 && !replaces)
-		return RULES_SEEN_SAME;
-	slot->line = (uint32_t)line;
-	slot->is_late = t->is_late;
-	if (replaces)
-		return RULES_SEEN_LATE;
-	return !t->is_net && in_range(s, t->address, t->address_len, earlier) ? RULES_SEEN_RANGE
-									      : RULES_SEEN_NOT;
+	is_same = slot->line != 0 && !replaces;
+	range = t->is_net ? 0 : range_with(s, t->address, t->address_len);
+	*earlier = slot->line;
+	if (!is_same) {
+		slot->line = (uint32_t)line;
+		slot->is_late = t->is_late;
+	}
+	if (range != 0 && (!is_same || range < *earlier)) {
+		*earlier = range;
+		return RULES_SEEN_RANGE;
+	}
+	return is_same ? RULES_SEEN_SAME : replaces ? RULES_SEEN_LATE : RULES_SEEN_NOT;
 }

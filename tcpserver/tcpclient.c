@@ -279,9 +279,8 @@ static void export(const struct options *o, const struct ends *e, struct env *en
 		die(EXIT_TEMPORARY, "unable to look up names: %s", errtext(errno));
 	if (local_name == NULL)
 		local_name = or_null(found.local_host.name);
-	if (env_init(env, environ) == -1 ||
-		ends_export(e, local_name, or_null(found.remote_host.name),
-			found.has_info ? found.info : NULL, env) == -1)
+	if (env_init(env, environ) == -1 || ends_export(e, local_name, or_null(found.remote_host.name),
+						    found.has_info ? found.info : NULL, env) == -1)
 		die(EXIT_TEMPORARY, "unable to set up environment: %s", errtext(errno));
 }
 

@@ -78,8 +78,16 @@ said() {
 	said '1.2.3.4-9:deny\n1.2.3.7:allow' 'warning: line 2: this address is in the range of an earlier line, and that one counts (line 1: 1.2.3.7): move this line before it'
 	said '1.2.3.4-9:deny\n1.2.3.0-3:deny\n1.2.3.2-6:allow' 'warning: line 3: this address is in the range of an earlier line'
 	said ':allow' 'warning: line 2: another line has this address'
-	# a longer prefix, and what a range still adds, count
-	run tcprules --check < <(printf '%s\n' 10.:deny 10.1.:allow 1.2.3.4:deny 1.2.3.4-9:allow 10-11.:deny :deny)
+	# of a range and a single line the earlier one
+	run tcprules --check < <(printf '%s\n' 1.2.3.4-9:deny 1.2.3.7:allow 1.2.3.7:allow 1.2.3.10:deny 1.2.3.7-12:deny 1.2.3.10:allow :deny)
+	[[ "${lines[0]}" = *'line 2: this address is in the range of an earlier line, and that one counts (line 1: 1.2.3.7)'* ]]
+	[[ "${lines[1]}" = *'line 3: this address is in the range of an earlier line, and that one counts (line 1: 1.2.3.7)'* ]]
+	[[ "${lines[2]}" = *'line 6: another line has this address, and that one counts (line 4: 1.2.3.10)'* ]]
+	said '1.2.4-6.5:deny\n1.2-3.5.5:deny\n1.2.5.5:allow' 'warning: line 3: this address is in the range of an earlier line, and that one counts (line 1: 1.2.5.5)'
+	said '1.2-3.5.5:deny\n1.2.4-6.5:deny\n1.2.5.5:allow' 'warning: line 3: this address is in the range of an earlier line, and that one counts (line 1: 1.2.5.5)'
+	said '10.0.0.0/8:deny\n10-11.:deny\n10.:allow' 'warning: line 3: this address is in the range of an earlier line, and that one counts (line 2: 10.)'
+	# a longer prefix, what a range still adds, and what identd says in another case, count
+	run tcprules --check < <(printf '%s\n' 10.:deny 10.1.:allow 1.2.3.4:deny 1.2.3.4-9:allow 10-11.:deny a=B@1.2.3.4:deny a=b@1.2.3.4:allow :deny)
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
 }
@@ -100,6 +108,7 @@ said() {
 	said '=Evil.example:deny' 'note: line 1: readers of other packages compare names by bytes (=Evil.example): '
 	[ "${lines[1]}" = 'tcprules: note: line 1: a name counts only if its addresses confirm it (=Evil.example): deny by address what must not come in' ]
 	[ "$status" -eq 0 ]
+	said 'a=b@=Evil.example:deny' 'note: line 1: readers of other packages compare names by bytes (a=b@=Evil.example): '
 	run tcprules --check <<<'1.:deny'
 	[ "$output" = 'tcprules: note: line 1: no line is for everybody else, so they are allowed (): write :deny or :allow as the last line' ]
 	[ "$status" -eq 0 ]
@@ -184,6 +193,26 @@ said() {
 	[ "${lines[2]}" = 'tried 1.2.: found' ]
 	run tcprules --explain 1.2.3.4 < <(cat x.cdb)
 	[ "${lines[2]}" = 'tried 1.2.: found' ]
+}
+
+@test "explain: of nested networks that say the same, the longest, in whatever order they stand" {
+	local client short long
+
+	while read -r client short long; do
+		run tcprules --explain "$client" < <(printf '%s:deny\n' "$short" "$long" "$short")
+		[[ "$output" = *": line 2: $long:deny"* ]] || { echo "$short $long: $output"; false; }
+		run tcprules --explain "$client" < <(printf '%s:deny\n' "$long" "$short")
+		[[ "$output" = *": line 1: $long:deny"* ]] || { echo "$long $short: $output"; false; }
+	done <<-'END'
+		10.1.2.3 10.0.0.0/7 10.0.0.0/8
+		10.1.2.3 10.0.0.0/8 10.0.0.0/9
+		10.1.2.3 10.0.0.0/9 10.0.0.0/12
+		10.1.2.3 10.0.0.0/15 10.1.0.0/16
+		10.1.2.3 10.1.2.0/23 10.1.2.0/24
+		10.1.2.3 10.1.2.0/25 10.1.2.3/32
+		10.1.2.3 [::ffff:10.0.0.0]/105 10.0.0.0/10
+		2001:db8::1 [2001:db8::]/32 [2001:db8::]/33
+	END
 }
 
 @test "explain: what is no address, no text and no whole cdb" {
