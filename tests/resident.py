@@ -380,7 +380,7 @@ def broker_holds_nothing(home):
         time.sleep(0.02)
     w.process.kill()
     ok(w.packet() == (b"", []), "smtpd is gone though its queue program runs")
-    ok(b"354" in w.hear(), "and so is the connection")
+    ok(w.hear().startswith(b"220 "), "and so is the connection")  # whether 354 was said by then is no matter
     with open(os.path.join(home.path, "gate"), "w", encoding="ascii"):
         pass
     w.code()
