@@ -157,9 +157,10 @@ static enum reply read_line(struct session *s, const char **line, size_t *n)
 			in->from += *n + 1;
 			if (dropped + *n + 1 > COMMAND_LINE)
 				return REPLY_TOO_LONG;
-			if (*n == 0 || start[*n - 1] != '\r')
+			if (*n > 0 && start[*n - 1] == '\r')
+				(*n)--;
+			else if (s->set->newline != NEWLINE_FIX)
 				return REPLY_BARE_LF_LINE;
-			(*n)--;
 			return REPLY_NONE;
 		}
 		if (have > COMMAND_LINE) { /* nothing of it is needed: only its end */

@@ -55,6 +55,8 @@ static const struct {
 	[REPLY_RCPTHOSTS_UNREADABLE] = { 451, "4.3.0", "unable to read controls (#4.3.0)", "controls" },
 	[REPLY_HOPS] = { 554, "5.4.6", "too many hops, this message is looping (#5.4.6)", "hops" },
 	[REPLY_BARE_NEWLINE] = { 550, "5.6.11", "lines must end in CR LF (#5.6.11)", "bare-newline" },
+	[REPLY_STRAY_NEWLINE] = { 451, "4.6.0", "See http://pobox.com/~djb/docs/smtplf.html.",
+		"bare-newline" },
 	[REPLY_QUEUE] = { 451, "4.3.0", "", "queue" },
 };
 

@@ -48,7 +48,8 @@ enum reply {
 	REPLY_RCPTHOSTS_UNREADABLE,
 	REPLY_HOPS,
 	REPLY_BARE_NEWLINE,
-	REPLY_QUEUE /* code and words come from the queue: reply_queue */
+	REPLY_STRAY_NEWLINE, /* the session is over */
+	REPLY_QUEUE          /* code and words come from the queue: reply_queue */
 };
 
 /* Puts the reply into the writer, with s->detail behind its words, and clears that. */

@@ -117,10 +117,25 @@ static const char *queue_command(struct reader *r, const char *home)
 	return line(r, "queue", path.s);
 }
 
+static enum newline newline(void)
+{
+	static const char *const words[] = { [NEWLINE_REJECT] = "reject",
+		[NEWLINE_DROP] = "drop",
+		[NEWLINE_KEEP] = "keep",
+		[NEWLINE_FIX] = "fix" };
+	const char *word = getenv("SMTPNEWLINE");
+
+	for (int i = NEWLINE_DROP; word != NULL && i <= NEWLINE_FIX; i++)
+		if (strcmp(word, words[i]) == 0)
+			return (enum newline)i;
+	return NEWLINE_REJECT;
+}
+
 void settings_of_connection(struct settings *s)
 {
 	ucspi_read(s->ucspi);
 	s->relay = getenv("RELAYCLIENT");
+	s->newline = newline();
 	s->size_max = size_limit(s->databytes);
 }
 

@@ -13,6 +13,14 @@
 
 enum { SETTINGS_IPS = 64 };
 
+/* SMTPNEWLINE: what becomes of a text with a bare CR or LF. In none of them does it take part in the end. */
+enum newline {
+	NEWLINE_REJECT, /* refused at its end; so is any other word */
+	NEWLINE_DROP,   /* refused for now, and the session is over: qmail's way */
+	NEWLINE_KEEP,   /* taken as it came */
+	NEWLINE_FIX     /* it ends a line, of a text or of a command */
+};
+
 struct settings {
 	const char *greeting;    /* control/smtpgreeting, else me */
 	const char *queue;       /* QMAILQUEUE, control/queue, or the default */
@@ -20,7 +28,8 @@ struct settings {
 	const char *localip;     /* control/localiphost, else me; NULL: none */
 	unsigned long databytes; /* the file */
 	uint64_t size_max;       /* DATABYTES, databytes: 0 is no limit */
-	int timeout_ms;          /* timeoutsmtpd: each read and each write */
+	enum newline newline;
+	int timeout_ms; /* timeoutsmtpd: each read and each write */
 	bool has_rcpthosts;
 	struct control_list rcpthosts;
 	int morercpthosts; /* descriptor of the cdb, or -1 */

@@ -162,7 +162,18 @@ static enum reply judge(const struct session *s, const struct body *b)
 		return REPLY_HOPS;
 	if (s->set->size_max != 0 && b->bytes > s->set->size_max)
 		return REPLY_SIZE;
-	return b->lines.fault != DOTLINE_CLEAN ? REPLY_BARE_NEWLINE : REPLY_NONE;
+	if (b->lines.fault == DOTLINE_CLEAN)
+		return REPLY_NONE;
+	switch (s->set->newline) {
+	case NEWLINE_DROP:
+		return REPLY_STRAY_NEWLINE;
+	case NEWLINE_KEEP:
+	case NEWLINE_FIX:
+		return REPLY_NONE;
+	case NEWLINE_REJECT:
+		break;
+	}
+	return REPLY_BARE_NEWLINE;
 }
 
 /* From the window to the queue, up to the end of the text or of the window. */
@@ -181,7 +192,7 @@ static void pass_on(struct session *s, struct body *b)
 }
 
 /* The whole text is read, whatever becomes of it: a reply before its end would be taken for another
- * command's. False: the client is gone. */
+ * command's, unless the session ends with it. False: the client is gone. */
 static bool receive(struct session *s, struct body *b)
 {
 	char memory[1024];
@@ -190,7 +201,7 @@ static bool receive(struct session *s, struct body *b)
 	str_init(&received, memory, sizeof memory);
 	put_received(s, &received);
 	b->unwanted = received.full || door_write(&s->door, received.s, received.len) == -1;
-	while (!b->lines.ended) {
+	while (!b->lines.ended && b->refused != REPLY_STRAY_NEWLINE) {
 		if (s->in.from == s->in.to && io_fill(&s->in) != IO_OK)
 			return false;
 		pass_on(s, b);
@@ -215,7 +226,7 @@ enum reply transaction_data(struct session *s, struct argument a)
 	struct door_answer answer;
 
 	(void)a;
-	dotline_init(&b.lines);
+	dotline_init(&b.lines, s->set->newline == NEWLINE_FIX);
 	header_hops_init(&b.hops);
 	if (door_begin(&s->door, &answer) == -1) {
 		event_message(s, &answer, 0);
@@ -234,6 +245,7 @@ enum reply transaction_data(struct session *s, struct argument a)
 		door_abort(&s->door);
 		if (b.refused == REPLY_BARE_NEWLINE)
 			explain_newline(s, &b.lines);
+		s->over = b.refused == REPLY_STRAY_NEWLINE;
 		event_refused(s, b.refused);
 		reply_put(s, b.refused);
 		s->errors++;

@@ -176,6 +176,47 @@ message() {
 	[ "${lines[-2]}" = '550 5.6.11 lines must end in CR LF (#5.6.11): bare LF at byte 6 of the text' ]
 }
 
+# text END: a message with that sequence in the middle, and with commands behind it.
+text() {
+	printf '%s\r\n' "${envelope[@]}"
+	printf '%b' "one$1"
+	printf 'MAIL FROM:<evil@client.example>\r\nRCPT TO:<u@example.org>\r\nDATA\r\ntwo\r\n.\r\nQUIT\r\n'
+}
+
+@test "SMTPNEWLINE keep, fix and drop: a bare newline ends no text either" {
+	local mode end
+	for mode in keep fix drop; do
+		for end in '\n.\n' '\n.\r\n' '\r\n.\n' '\r.\r' '\r.\r\n' '\r\n.\r' '\r\r\n.\r\r\n' '\n\n.\n\n'; do
+			rm -f "$PORTERO_HOME"/Maildir/new/*
+			run -0 env SMTPNEWLINE=$mode bash -c '"$0" 2>>"$1" | tr -d "\r"' "$BIN/smtpd" "$PORTERO_HOME/log" < <(text "$end")
+			if [ $mode = drop ]; then
+				[ "${lines[4]}" = '451 See http://pobox.com/~djb/docs/smtplf.html.' ]
+				[ "${#lines[@]}" = 5 ]
+				[ "$(count new)" = 0 ]
+			else
+				[ "${lines[4]:0:6}" = '250 ok' ]
+				[ "${#lines[@]}" = 6 ]
+				[ "$(count new)" = 1 ]
+				message | grep -aq 'MAIL FROM:<evil@client.example>'
+			fi
+		done
+	done
+}
+
+@test "SMTPNEWLINE=fix makes lines of them, keep leaves them, any other word refuses" {
+	export SMTPNEWLINE=fix
+	raw >/dev/null < <(printf 'EHLO c\n'; printf '%s\n' "${envelope[@]}"; printf 'a\rb\n..c\r\n.\r\nQUIT\n')
+	[ "$(message | tail -n 3)" = $'a\nb\n.c' ]
+	rm "$PORTERO_HOME"/Maildir/new/*
+	export SMTPNEWLINE=keep
+	raw >/dev/null < <(printf '%s\r\n' "${envelope[@]}"; printf 'a\rb\n..c\r\n.\r\nQUIT\r\n')
+	[ "$(message | tail -n 2)" = $'a\rb\n..c' ]
+	rm "$PORTERO_HOME"/Maildir/new/*
+	export SMTPNEWLINE=Keep
+	run -0 raw < <(printf '%s\r\n' "${envelope[@]}"; printf 'a\rb\r\n.\r\nQUIT\r\n')
+	[ "${lines[-2]:0:3}" = 550 ]
+}
+
 @test "NUL and 8-bit bytes of a text arrive as they are" {
 	raw >/dev/null < <(printf '%s\r\n' "${envelope[@]}"; printf 'a\0b\377\303\251\r\n.\r\nQUIT\r\n')
 	message | tail -n 1 | od -An -tx1 | grep -q '61 00 62 ff c3 a9 0a'

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-void dotline_init(struct dotline *d)
+void dotline_init(struct dotline *d, bool fix)
 {
-	*d = (struct dotline){ .at = LINE_START };
+	*d = (struct dotline){ .at = LINE_START, .fix = fix };
 }
 
 static void blame(struct dotline *d, enum dotline_fault fault, uint64_t position)
@@ -59,10 +59,11 @@ static size_t decode_text(struct dotline *d, const char *in, size_t n, char *out
 	if (used < n && in[used] == '\r') {
 		d->at = LINE_CR;
 		used++;
-	} else if (used < n) { /* no line ends here: the next dot is text */
+	} else if (used < n) { /* no line ends here: the next dot is text, and in no case the end */
 		blame(d, DOTLINE_BARE_LF, d->wire_bytes + used);
 		out[len++] = '\n';
 		used++;
+		d->at = d->fix ? LINE_FIXED : LINE_TEXT;
 	}
 	*out_len = len;
 	return used;
@@ -85,6 +86,9 @@ static size_t decode_byte(struct dotline *d, char c, char *out, size_t *out_len)
 			return 1;
 		}
 		break;
+	case LINE_FIXED:
+		d->at = LINE_TEXT;
+		return c == '.';
 	default: /* LINE_CR */
 		if (c == '\n') {
 			out[(*out_len)++] = '\n';
@@ -93,8 +97,8 @@ static size_t decode_byte(struct dotline *d, char c, char *out, size_t *out_len)
 		}
 	}
 	blame(d, DOTLINE_BARE_CR, d->wire_bytes - 1);
-	out[(*out_len)++] = '\r';
-	d->at = LINE_TEXT;
+	out[(*out_len)++] = d->fix ? '\n' : '\r';
+	d->at = d->fix ? LINE_FIXED : LINE_TEXT;
 	return 0;
 }
 

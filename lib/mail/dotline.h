@@ -1,9 +1,10 @@
 /* mail/dotline.h - the text of DATA: its lines, its dots, its end.
  *
  * Shape   wire bytes in, lines that end in LF out (the form of the qmail-queue protocol): CR LF becomes
- *         LF, a leading dot is removed. The end is CR LF . CR LF and nothing else: a bare CR or LF is kept
- *         as it came, takes no part in the end, and is remembered, so that the caller can refuse the
- *         message at its true end (this is what makes SMTP smuggling impossible).
+ *         LF, a leading dot is removed. The end is CR LF . CR LF and nothing else: a bare CR or LF takes no
+ *         part in it (this is what makes SMTP smuggling impossible). It is kept as it came, or with fix
+ *         ends a line, behind which a leading dot is removed; and is remembered, so that the caller can
+ *         refuse the message at its true end.
  * Cost    one pass, 16 bytes a step, that looks and copies at once; bytes only at the end of a line.
  * Source  RFC 5321 sections 2.3.8, 4.1.1.4 and 4.5.2 (transparency). */
 #ifndef MAIL_DOTLINE_H
@@ -16,7 +17,8 @@
 enum dotline_fault { DOTLINE_CLEAN, DOTLINE_BARE_LF, DOTLINE_BARE_CR };
 
 struct dotline {
-	enum { LINE_START, LINE_DOT, LINE_DOT_CR, LINE_TEXT, LINE_CR } at;
+	enum { LINE_START, LINE_DOT, LINE_DOT_CR, LINE_TEXT, LINE_CR, LINE_FIXED } at;
+	bool fix;
 	bool ended;
 	uint64_t wire_bytes;      /* read so far, the end included */
 	enum dotline_fault fault; /* the first one … */
@@ -26,7 +28,7 @@ struct dotline {
 /* What a decode may give out for n bytes in: a byte withheld earlier may come with them. */
 #define DOTLINE_ROOM(n) ((n) + 2)
 
-void dotline_init(struct dotline *d);
+void dotline_init(struct dotline *d, bool fix);
 
 /* Reads up to n bytes, stops behind the end. Returns the bytes read; *out_len is what was put to out. */
 size_t dotline_decode(struct dotline *d, const char *in, size_t n, char *out, size_t *out_len);

@@ -10,30 +10,43 @@ static const struct {
 	const char *rest; /* what stands behind the end; NULL: no end in it */
 	enum dotline_fault fault;
 	uint64_t fault_at;
+	bool fix;
 } cases[] = {
-	{ ".\r\n", "", "", DOTLINE_CLEAN, 0 },
-	{ "a\r\n.\r\nQUIT\r\n", "a\n", "QUIT\r\n", DOTLINE_CLEAN, 0 },
-	{ "\r\n\r\n.\r\n", "\n\n", "", DOTLINE_CLEAN, 0 },
-	{ "..\r\n.\r\n", ".\n", "", DOTLINE_CLEAN, 0 },
-	{ ".a\r\n.\r\n", "a\n", "", DOTLINE_CLEAN, 0 },
-	{ "a.\r\n.\r\n", "a.\n", "", DOTLINE_CLEAN, 0 },
-	{ "...\r\n.\r\n", "..\n", "", DOTLINE_CLEAN, 0 },
-	{ "a\r\n", "a\n", NULL, DOTLINE_CLEAN, 0 },
-	{ "a\r\n.", "a\n", NULL, DOTLINE_CLEAN, 0 },
-	{ "a\r\n.\r", "a\n", NULL, DOTLINE_CLEAN, 0 },
+	{ ".\r\n", "", "", DOTLINE_CLEAN, 0, false },
+	{ "a\r\n.\r\nQUIT\r\n", "a\n", "QUIT\r\n", DOTLINE_CLEAN, 0, false },
+	{ "\r\n\r\n.\r\n", "\n\n", "", DOTLINE_CLEAN, 0, false },
+	{ "..\r\n.\r\n", ".\n", "", DOTLINE_CLEAN, 0, false },
+	{ ".a\r\n.\r\n", "a\n", "", DOTLINE_CLEAN, 0, false },
+	{ "a.\r\n.\r\n", "a.\n", "", DOTLINE_CLEAN, 0, false },
+	{ "...\r\n.\r\n", "..\n", "", DOTLINE_CLEAN, 0, false },
+	{ "a\r\n", "a\n", NULL, DOTLINE_CLEAN, 0, false },
+	{ "a\r\n.", "a\n", NULL, DOTLINE_CLEAN, 0, false },
+	{ "a\r\n.\r", "a\n", NULL, DOTLINE_CLEAN, 0, false },
 	/* what has ended messages elsewhere: none of these is an end */
-	{ "a\n.\nb\r\n.\r\n", "a\n.\nb\n", "", DOTLINE_BARE_LF, 1 },
-	{ "a\n.\r\nb\r\n.\r\n", "a\n.\nb\n", "", DOTLINE_BARE_LF, 1 },
-	{ "a\r\n.\nb\r\n.\r\n", "a\n\nb\n", "", DOTLINE_BARE_LF, 4 },
-	{ "a\r.\rb\r\n.\r\n", "a\r.\rb\n", "", DOTLINE_BARE_CR, 1 },
-	{ "a\r.\r\nb\r\n.\r\n", "a\r.\nb\n", "", DOTLINE_BARE_CR, 1 },
-	{ "a\r\n.\rb\r\n.\r\n", "a\n\rb\n", "", DOTLINE_BARE_CR, 4 },
-	{ "a\r\n.\r\r\nb\r\n.\r\n", "a\n\r\nb\n", "", DOTLINE_BARE_CR, 4 },
-	{ "a\r\r\n.\r\n", "a\r\n", "", DOTLINE_BARE_CR, 1 },
-	{ "a\r\n.\0\r\nb\r\n.\r\n", "a\n", NULL, DOTLINE_CLEAN, 0 }, /* cut at the NUL by this table */
-	{ "\n.\r\n\r\n.\r\n", "\n.\n\n", "", DOTLINE_BARE_LF, 0 },
-	{ "\r", "", NULL, DOTLINE_CLEAN, 0 },
-	{ "\ra\r\n.\r\n", "\ra\n", "", DOTLINE_BARE_CR, 0 },
+	{ "a\n.\nb\r\n.\r\n", "a\n.\nb\n", "", DOTLINE_BARE_LF, 1, false },
+	{ "a\n.\r\nb\r\n.\r\n", "a\n.\nb\n", "", DOTLINE_BARE_LF, 1, false },
+	{ "a\r\n.\nb\r\n.\r\n", "a\n\nb\n", "", DOTLINE_BARE_LF, 4, false },
+	{ "a\r.\rb\r\n.\r\n", "a\r.\rb\n", "", DOTLINE_BARE_CR, 1, false },
+	{ "a\r.\r\nb\r\n.\r\n", "a\r.\nb\n", "", DOTLINE_BARE_CR, 1, false },
+	{ "a\r\n.\rb\r\n.\r\n", "a\n\rb\n", "", DOTLINE_BARE_CR, 4, false },
+	{ "a\r\n.\r\r\nb\r\n.\r\n", "a\n\r\nb\n", "", DOTLINE_BARE_CR, 4, false },
+	{ "a\r\r\n.\r\n", "a\r\n", "", DOTLINE_BARE_CR, 1, false },
+	{ "a\r\n.\0\r\nb\r\n.\r\n", "a\n", NULL, DOTLINE_CLEAN, 0,
+		false }, /* cut at the NUL by this table */
+	{ "\n.\r\n\r\n.\r\n", "\n.\n\n", "", DOTLINE_BARE_LF, 0, false },
+	{ "\r", "", NULL, DOTLINE_CLEAN, 0, false },
+	{ "\ra\r\n.\r\n", "\ra\n", "", DOTLINE_BARE_CR, 0, false },
+	/* put right: each ends a line, and none the text */
+	{ "a\nb\r\n.\r\n", "a\nb\n", "", DOTLINE_BARE_LF, 1, true },
+	{ "a\rb\r\n.\r\n", "a\nb\n", "", DOTLINE_BARE_CR, 1, true },
+	{ "a\n..b\r\n.\r\n", "a\n.b\n", "", DOTLINE_BARE_LF, 1, true },
+	{ "a\n.\nb\r\n.\r\n", "a\n\nb\n", "", DOTLINE_BARE_LF, 1, true },
+	{ "a\n.\r\nb\r\n.\r\n", "a\n\nb\n", "", DOTLINE_BARE_LF, 1, true },
+	{ "a\r\n.\nb\r\n.\r\n", "a\n\nb\n", "", DOTLINE_BARE_LF, 4, true },
+	{ "a\r.\rb\r\n.\r\n", "a\n\nb\n", "", DOTLINE_BARE_CR, 1, true },
+	{ "a\r.\r\nb\r\n.\r\n", "a\n\nb\n", "", DOTLINE_BARE_CR, 1, true },
+	{ "a\r\n.\r\r\nb\r\n.\r\n", "a\n\n\nb\n", "", DOTLINE_BARE_CR, 4, true },
+	{ "a\n.", "a\n", NULL, DOTLINE_BARE_LF, 1, true },
 };
 
 /* In pieces of so many bytes. */
@@ -44,7 +57,7 @@ static bool decodes(size_t at, size_t piece)
 	char text[ROOM];
 	struct dotline d;
 
-	dotline_init(&d);
+	dotline_init(&d, cases[at].fix);
 	while (used < len && !d.ended) {
 		size_t n = len - used < piece ? len - used : piece, out;
 
@@ -65,7 +78,7 @@ static void test_nul_and_8bit(void)
 	struct dotline d;
 	size_t out, used;
 
-	dotline_init(&d);
+	dotline_init(&d, false);
 	used = dotline_decode(&d, wire, sizeof wire - 1, text, &out);
 	tap_ok(used == sizeof wire - 1 && d.ended && out == 7 && memcmp(text, "a\0b\xff\n\0\n", 7) == 0,
 		"NUL and 8-bit bytes pass, dot NUL is no end");
