@@ -200,9 +200,10 @@ static void add_edges(struct clients *c, const struct hosts_net *net)
 	c->addresses += 4;
 }
 
+/* No name begins with a dot: it would be asked for before networks are, as the suffix that it is. */
 static void add_name(struct clients *c, const char *begin, const char *end)
 {
-	if (c->names < NAMES)
+	if (c->names < NAMES && begin[0] != '.' && (begin[0] != '\0' || end[0] != '.'))
 		snprintf(c->name[c->names++], NAME, "%s%s", begin, end);
 }
 

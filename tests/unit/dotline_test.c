@@ -9,7 +9,7 @@ static const struct {
 	const char *text; /* what comes out */
 	const char *rest; /* what stands behind the end; NULL: no end in it */
 	enum dotline_fault fault;
-	uint64_t fault_at;
+	unsigned fault_at;
 	bool fix;
 } cases[] = {
 	{ ".\r\n", "", "", DOTLINE_CLEAN, 0, false },
