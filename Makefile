@@ -51,9 +51,10 @@ DIALECT     = -std=c17 -D_GNU_SOURCE -Ilib -I. -I$B/gen
 ALL_CFLAGS  = $(DIALECT) $(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(SAN) $(CFLAGS)
 
 # What is started once a connection, and the server that starts it, is static and lean: against musl where
-# there is one (half the start-up of glibc's static one, a third of a dynamic one: make bench; and it runs under
-# "softlimit -m 2000000"), else against this compiler's own libc. It lies at an address that nobody can foretell,
-# which takes musl's start file for static programs of that kind by name: musl-gcc's specs have no word for it.
+# there is one (half the start-up of glibc's static one, a third of a dynamic one: make bench; and the server runs
+# under "softlimit -m 2000000"), else against this compiler's own libc. Against musl it lies at an address that
+# nobody can foretell, which takes the start file for such static programs by name: musl-gcc's specs have no word
+# for it.
 MUSL        := $(if $(SANITIZE),,$(shell command -v musl-gcc 2>/dev/null))
 MUSL_DIR    := $(if $(MUSL),$(shell sed -n 's/.*-specs "\(.*\)\/musl-gcc.specs".*/\1/p' $(MUSL)))
 STATIC_PIE  := $(wildcard $(MUSL_DIR)/rcrt1.o)
@@ -75,7 +76,8 @@ say         = $(if $(V),,@printf '  %-5s %s\n' $(1) $@;)
 
 # Without musl tcpserver is dynamic: static glibc finds no names of users, hosts and services everywhere.
 HOSTED      := $(wildcard tcprules/tcprules.c tcprules/tcprulescheck.c $(if $(MUSL),,tcpserver/tcpserver.c))
-LEAN        := $(wildcard $(if $(MUSL),tcpserver/tcpserver.c) tcp-env/tcp-env.c tcp-env/proxy-env.c smtpd/smtpd.c queue/queue-maildir.c queue/queue-null.c \
+LEAN        := $(wildcard $(if $(MUSL),tcpserver/tcpserver.c) tcp-env/tcp-env.c tcp-env/proxy-env.c smtpd/smtpd.c \
+               queue/queue-maildir.c queue/queue-null.c \
                $(addprefix tcpserver/,tcpclient.c recordio.c rblsmtpd.c fixcrio.c addcr.c delcr.c argv0.c mconnect-io.c))
 TOOLS       := lib/base/sandbox_gen.c
 ROOMS       := $(filter-out $(HOSTED) $(LEAN) $(TOOLS),$(wildcard lib/*/*.c tcpserver/*.c tcprules/*.c tcp-env/*.c smtpd/*.c queue/*.c))
@@ -200,7 +202,7 @@ $(FUZZ:%=fuzz-%): fuzz-%: $B/fuzz/%
 # ---- readers that are not compilers ---------------------------------------------------------------------
 
 SOURCES     := $(wildcard lib/*/*.c tcpserver/*.c tcprules/*.c tcp-env/*.c smtpd/*.c queue/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/*.c)
-HEADERS     := $(wildcard lib/*/*.h tcpserver/*.h tcprules/*.h tcp-env/*.h smtpd/*.h queue/*.h tests/unit/*.h tests/bench/*.h)
+HEADERS     := $(wildcard lib/*/*.h tcpserver/*.h tcprules/*.h tcp-env/*.h smtpd/*.h queue/*.h tests/unit/*.h tests/bench/*.h tests/fuzz/*.h)
 PAGES       := $(sort $(wildcard */*.[1578]))
 SCRIPTS     := $(shell grep -slE '^\#!(/bin/(ba)?sh|/usr/bin/env bats)' $(ASKERS:%=tcpserver/%) conf/* .ci/run tests/run tests/*.bats tests/root/* tests/bench/run)
 

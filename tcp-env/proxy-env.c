@@ -19,7 +19,6 @@
 #include "base/spawn.h"
 #include "net/ends.h"
 #include "net/proxy.h"
-#include "net/ucspi.h"
 #include "tcp-env/gate.h"
 #include "net/inquiry.h"
 

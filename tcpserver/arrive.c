@@ -75,7 +75,7 @@ void arrive(struct server *v, struct session *s)
 {
 	const bool decides = !start_needs_names(v, s);
 
-	if (needs_a_start(v) && is_gone(s)) {
+	if (needs_a_start(v) && is_gone(s)) { /* before a process is spent */
 		start_forget(v, s);
 		return;
 	}

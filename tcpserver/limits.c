@@ -24,8 +24,8 @@ int limits_init(struct limits *l, size_t sessions)
 		heads *= 2;
 	l->mask = heads - 1;
 	l->load_read_ms = INT64_MIN;
-	l->table = calloc(
-		1, l->size * sizeof *l->table + heads * sizeof *l->heads); /* untouched until it is used */
+	/* in one piece, which is large enough to cost nothing where it is not used */
+	l->table = calloc(1, l->size * sizeof *l->table + heads * sizeof *l->heads);
 	if (l->table == NULL)
 		return -1;
 	l->heads = (uint32_t *)(l->table + l->size);

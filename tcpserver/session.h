@@ -3,7 +3,7 @@
  * Shape   a table made at start, so that accepting a client allocates nothing. A session waits in at most
  *         one queue, in the order in which it came there; all who wait in one queue have the same timeout,
  *         so the first has the first deadline.
- * Cost    constant, all of it; under 128 bytes a session. */
+ * Cost    constant, all of it; 128 bytes a session at most. */
 #ifndef TCPSERVER_SESSION_H
 #define TCPSERVER_SESSION_H
 

@@ -22,7 +22,6 @@
 #include "net/ends.h"
 #include "net/inquiry.h"
 #include "net/listen.h"
-#include "net/ucspi.h"
 
 #define USAGE                                                                         \
 	"tcpclient: usage: tcpclient [ -hHrRdDqQv ] [ -i localip ] [ -p localport ] " \

@@ -7,6 +7,7 @@ BIN says where our programs are. SERVER=/usr/bin/tcpserver runs the same attacks
 folder, and the last line names those that it fails. All of it happens in a network of its own where that is
 possible: ports 53 and 113 are ours there."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -302,6 +303,21 @@ def slow_many_sources(w):
     return starve(w, 40, ["127.0.2.%d" % i for i in range(1, 49)], "hold", 5, 1)
 
 
+@contextlib.contextmanager
+def meanwhile(attack, threads=1):
+    """attack(over) in so many threads, until the block is left."""
+    over = threading.Event()
+    running = [threading.Thread(target=attack, args=(over,)) for _ in range(threads)]
+    for t in running:
+        t.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for t in running:
+            t.join()
+
+
 @waiting
 def never_silent_one_source(w):
     """an address that sends a byte every 0.2 s on each of its connections: an honest client is served within 5 s"""
@@ -312,9 +328,8 @@ def never_silent_one_source(w):
     crowd = [s.open(ATTACKER, wait=False) for _ in range(30)]
     for c in crowd:
         c.setblocking(False)
-    over = threading.Event()
 
-    def drip():
+    def drip(over):
         while not over.wait(0.2):
             for c in crowd + [friend]:
                 try:
@@ -323,15 +338,10 @@ def never_silent_one_source(w):
                 except OSError:
                     pass
 
-    thread = threading.Thread(target=drip)
-    thread.start()
-    try:
+    with meanwhile(drip):
         check(wait_until(lambda: len(children(s.pid)) >= 20, 3), "the attack never took the slots")
         time.sleep(1)
         took = [s.must_serve(seconds, "client %d" % i) for i in range(2)]
-    finally:
-        over.set()
-        thread.join()
     friend.sendall(b"still here\n")
     check(friend.recv(100).endswith(b"still here\n"), "a session from before the attack was cut")
     friend.close()
@@ -344,9 +354,8 @@ def slow_one_source_returns(w):
     """a silent address that comes back as often as it is cut off"""
     s = Server(w, ["-c", "10"], "hold")
     seconds = SHORT_S + s.calm()
-    over = threading.Event()
 
-    def again():
+    def again(over):
         while not over.is_set():
             try:
                 with s.open(ATTACKER, wait=False) as c:
@@ -361,17 +370,10 @@ def slow_one_source_returns(w):
             except OSError:
                 time.sleep(0.01)
 
-    threads = [threading.Thread(target=again) for _ in range(40)]
-    for t in threads:
-        t.start()
-    try:
+    with meanwhile(again, threads=40):
         check(wait_until(lambda: len(children(s.pid)) >= 10, 3), "the attack never took the slots")
         time.sleep(0.5)
         took = [s.must_serve(seconds, "client %d" % i) for i in range(5)]
-    finally:
-        over.set()
-        for t in threads:
-            t.join()
     return "at most %.2f s" % max(took)
 
 

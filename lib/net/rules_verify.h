@@ -1,4 +1,4 @@
-/* net/rules_verify.h - is this cdb whole? Only for rules.c.
+/* net/rules_verify.h - is this cdb whole? For rules_image.c.
  *
  * Shape   the complete file in memory. Accepted is what a cdb writer makes of rules and nothing else:
  *         256 tables, one behind the other up to the end of the file; records that tile the space between

@@ -10,10 +10,10 @@
 
 #include "base/str.h"
 #include "net/rules.h"
-#include "tcprules/compile.h"
 #include "tcprules/hosts_allow.h"
 #include "tcprules/hosts_resolve.h"
 #include "tcprules/rules_text.h"
+#include "tests/fuzz/compiled.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,18 +48,10 @@ static void check_lines(const char *text, size_t n)
 	}
 }
 
-static void empty(int fd)
-{
-	if (ftruncate(fd, 0) == -1 || lseek(fd, 0, SEEK_SET) == -1)
-		abort();
-}
-
-static struct rules *compile(const char *text, size_t n)
+static struct rules *rules_of(const char *text, size_t n)
 {
 	static int from = -1, to = -1;
 	static char path[64];
-	struct rules_finding_list cannot_match = { .count = 0 };
-	struct rules_make *make;
 	struct rules *r;
 
 	if (from == -1) {
@@ -67,15 +59,7 @@ static struct rules *compile(const char *text, size_t n)
 		to = memfd_create("cdb", 0);
 		snprintf(path, sizeof path, "/proc/self/fd/%d", to);
 	}
-	empty(from);
-	empty(to);
-	if (pwrite(from, text, n, 0) != (ssize_t)n)
-		abort();
-	make = rules_make_open(to);
-	if (make == NULL)
-		abort();
-	compile_rules(from, make, "memory", &cannot_match);
-	if (rules_make_finish(make) == -1 || cannot_match.count > 0)
+	if (compile(from, to, text, n) > 0)
 		abort();
 	r = rules_open(path);
 	if (r == NULL || rules_refresh(r) == -1)
@@ -297,7 +281,7 @@ static void resolve(struct hosts_allow *h, size_t start)
 		abort();
 	if (n > 0) {
 		check_lines(text, n);
-		r = compile(text, n);
+		r = rules_of(text, n);
 		ask_all(h, r, start);
 		rules_close(r);
 	}

@@ -15,10 +15,10 @@
 #include "net/rules.h"
 #include "net/rules_key.h"
 #include "net/rules_verify.h"
-#include "tcprules/compile.h"
 #include "tcprules/rules_address.h"
 #include "tcprules/rules_check.h"
 #include "tcprules/rules_text.h"
+#include "tests/fuzz/compiled.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,31 +37,6 @@ static void open_once(void)
 	said = memfd_create("said", 0);
 	if (from == -1 || to == -1 || dup2(said, 2) != 2)
 		abort();
-}
-
-static void empty(int fd)
-{
-	if (ftruncate(fd, 0) == -1 || lseek(fd, 0, SEEK_SET) == -1)
-		abort();
-}
-
-/* Into the file behind to. Every line has been parsed: compiling ends the program at a bad one. */
-static unsigned long compile(const char *text, size_t n)
-{
-	struct rules_finding_list cannot_match = { .count = 0 };
-	struct rules_make *make;
-
-	empty(from);
-	empty(to);
-	if (pwrite(from, text, n, 0) != (ssize_t)n)
-		abort();
-	make = rules_make_open(to);
-	if (make == NULL)
-		abort();
-	compile_rules(from, make, "memory", &cannot_match);
-	if (rules_make_finish(make) == -1)
-		abort();
-	return cannot_match.count;
 }
 
 /* ---- the lines, and what is said of them ------------------------------------------------------------ */
@@ -215,7 +190,7 @@ static struct rules *open_nobody(void)
 		str_putu(&s, bits);
 		str_puts(&s, ":allow\n");
 	}
-	compile(s.s, s.len);
+	(void)compile(from, to, s.s, s.len);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", to);
 	r = rules_open(path);
 	if (r == NULL || rules_refresh(r) == -1)
@@ -329,7 +304,7 @@ static void compile_marked(void)
 	}
 	if (s.full)
 		abort();
-	compile(s.s, s.len);
+	(void)compile(from, to, s.s, s.len);
 }
 
 static unsigned long owner(struct cdb *c, const struct str *key)
@@ -397,7 +372,7 @@ static void check_passed(const char *text, size_t size)
 	const struct rules_visit each = { .record = visit };
 	struct cdb c;
 
-	if (compile(text, size) != 0 || cdb_init(&c, to) == -1 ||
+	if (compile(from, to, text, size) != 0 || cdb_init(&c, to) == -1 ||
 		rules_verify(cdb_get(&c, c.cdb_fsize, 0), c.cdb_fsize, &each) == -1)
 		abort();
 	cdb_free(&c);
