@@ -143,3 +143,24 @@ pids() {
 	[ "$(pids | sort -u | wc -l)" = 2 ]
 	[ "$(grep -c '^tcpserver: warning' log)" = 1 ]
 }
+
+# Who comes without a pause left none for a look at who was free: every third client started a program.
+@test "tcpserver: clients without a pause are handed to programs that are free again" {
+	resident_server --resident 8 127.0.0.1 0 smtpd
+	python3 - "$PORT" <<-'END'
+		import socket, sys
+		from concurrent.futures import ThreadPoolExecutor
+
+		def session(_):
+		    with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as s:
+		        s.sendall(b"QUIT\r\n")
+		        while s.recv(1000):
+		            pass
+
+		with ThreadPoolExecutor(8) as pool:
+		    list(pool.map(session, range(400)))
+	END
+	wait_for logged '^tcpserver: end [0-9]* status 0$' 400
+	[ "$(pids | wc -l)" = 400 ]
+	[ "$(pids | sort -u | wc -l)" -lt 30 ] || { pids | sort -u | wc -l; false; }
+}
