@@ -1,9 +1,14 @@
 #include "smtpd/command.h"
 
+#include <poll.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "smtpd/event.h"
+#include "smtpd/starttls.h"
+
+enum { PROGRESS_MS = 30 * 60 * 1000 };
 
 static enum reply noop(struct session *s, struct argument a)
 {
@@ -47,8 +52,11 @@ static const struct command {
 	{ "EHLO", STATE_ANY, REPLY_NONE, TAKES_ARGUMENT, greet_ehlo },
 	{ "MAIL", STATE_IDLE, REPLY_MAIL_TWICE, TAKES_ARGUMENT, transaction_mail },
 	{ "RCPT", STATE_MAIL | STATE_RCPT, REPLY_MAIL_FIRST, TAKES_ARGUMENT, transaction_rcpt },
-	{ "DATA", STATE_RCPT, REPLY_MAIL_FIRST, TAKES_NOTHING, transaction_data },
+	{ "DATA", STATE_RCPT, REPLY_MAIL_FIRST, TAKES_NOTHING, text_data },
+	{ "BDAT", STATE_ANY, REPLY_NONE, TAKES_ARGUMENT, text_bdat }, /* its bytes come in any state */
 	{ "RSET", STATE_ANY, REPLY_NONE, TAKES_NOTHING, transaction_rset },
+	{ "STARTTLS", STATE_ANY, REPLY_NONE, TAKES_NOTHING, starttls },
+	{ "XCLIENT", STATE_IDLE, REPLY_MAIL_TWICE, TAKES_ARGUMENT, xclient },
 	{ "NOOP", STATE_ANY, REPLY_NONE, TAKES_EITHER, noop },
 	{ "VRFY", STATE_ANY, REPLY_NONE, TAKES_ARGUMENT, vrfy },
 	{ "HELP", STATE_ANY, REPLY_NONE, TAKES_EITHER, help },
@@ -67,7 +75,7 @@ static enum reply out_of_order(const struct session *s, const struct command *c)
 {
 	if (c->refused == REPLY_MAIL_FIRST && s->state == STATE_MAIL)
 		return REPLY_RCPT_FIRST;
-	return c->refused;
+	return s->state == STATE_CHUNKS ? REPLY_TEXT_BEGUN : c->refused;
 }
 
 static bool has_control_byte(const char *p, size_t n)
@@ -104,11 +112,37 @@ enum reply command_run(struct session *s, const char *line, size_t n)
 	return (c->allowed & (unsigned)s->state) ? c->run(s, a) : out_of_order(s, c);
 }
 
+void command_progress(struct session *s)
+{
+	s->idle_deadline_ms = clock_ms() + PROGRESS_MS;
+}
+
 enum reply command_lost(struct session *s)
 {
 	s->over = true;
 	s->exit_code = 1;
 	return s->in.state == IO_TIMEOUT ? REPLY_TIMEOUT : REPLY_NONE;
+}
+
+/* For the next command: as long as for any read, but not past the time in which a message must come. */
+static enum io wait_for_command(struct session *s)
+{
+	const int usual = s->in.timeout_ms, left = clock_left_ms(s->idle_deadline_ms);
+	enum io got;
+
+	if (left < usual)
+		s->in.timeout_ms = left;
+	got = io_fill(&s->in);
+	s->in.timeout_ms = usual;
+	return got;
+}
+
+static enum reply command_lost_or_idle(struct session *s)
+{
+	const bool idle = s->in.state == IO_TIMEOUT && clock_left_ms(s->idle_deadline_ms) == 0;
+	const enum reply lost = command_lost(s);
+
+	return idle ? REPLY_NO_PROGRESS : lost;
 }
 
 static bool begins(const char *p, size_t n, const char *with)
@@ -173,28 +207,56 @@ static enum reply read_line(struct session *s, const char **line, size_t *n)
 			return REPLY_NEVER_ENDS;
 		}
 		searched = have;
-		if (io_flush(&s->out) != IO_OK || io_fill(in) != IO_OK)
-			return command_lost(s);
+		if (io_flush(&s->out) != IO_OK || wait_for_command(s) != IO_OK)
+			return command_lost_or_idle(s);
 	}
 }
 
 static void answer(struct session *s, enum reply r)
 {
+	const bool errors = s->errors + 1 >= SESSION_ERRORS;
+
 	if (reply_code(r) >= 400) {
 		s->errors++;
 		event_refused(s, r);
-		if (s->errors >= SESSION_ERRORS && !s->over) {
+		if ((errors || s->refused >= SESSION_REFUSED) && !s->over) {
 			s->over = true;
 			s->detail[0] = '\0';
-			r = REPLY_TOO_MANY_ERRORS;
+			r = errors ? REPLY_TOO_MANY_ERRORS : REPLY_TOO_MANY_REFUSED;
 		}
 	}
 	reply_put(s, r);
+	if (s->text.done)
+		transaction_reset(s);
+}
+
+/* RFC 5321 section 3.1: the client waits for our greeting. Whoever does not is no mail program, but those who
+ * may relay are not suspected: an administrator's printf among them. */
+static bool talks_first(const struct session *s)
+{
+	struct pollfd p = { .fd = s->in.fd, .events = POLLIN };
+
+	return s->set->on_socket && s->relay == NULL && poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) == 0;
+}
+
+static enum reply greeting(struct session *s)
+{
+	if (s->tls.on && !starttls_agree(&s->tls)) {
+		s->over = true; /* the client spoke no TLS: its helper has told it */
+		s->exit_code = 1;
+		return REPLY_NONE;
+	}
+	if (talks_first(s)) {
+		s->over = true;
+		return REPLY_TALKED_FIRST;
+	}
+	return REPLY_GREETING;
 }
 
 void command_loop(struct session *s)
 {
-	reply_put(s, REPLY_GREETING);
+	command_progress(s);
+	answer(s, greeting(s));
 	while (!s->over) {
 		const char *line;
 		size_t n;
@@ -206,5 +268,6 @@ void command_loop(struct session *s)
 			r = command_run(s, line, n);
 		answer(s, r);
 	}
+	transaction_reset(s);
 	(void)io_flush(&s->out);
 }

@@ -27,8 +27,14 @@ enum reply greet_helo(struct session *s, struct argument a);
 enum reply greet_ehlo(struct session *s, struct argument a);
 enum reply transaction_mail(struct session *s, struct argument a);
 enum reply transaction_rcpt(struct session *s, struct argument a);
-enum reply transaction_data(struct session *s, struct argument a);
 enum reply transaction_rset(struct session *s, struct argument a);
+enum reply starttls(struct session *s, struct argument a);
+enum reply xclient(struct session *s, struct argument a);
+
+void transaction_reset(struct session *s);
+
+/* A message has been taken: there is a reason to go on. */
+void command_progress(struct session *s);
 
 /* The connection does not give another byte: the session is over, with nothing more to say but, at the
  * timeout, that. */

@@ -55,7 +55,7 @@ static void put_stage(struct str *line, const struct session *s)
 
 static void start(struct str *line, const struct session *s)
 {
-	const char *ip = s->set->ucspi[UCSPI_REMOTEIP];
+	const char *ip = s->ucspi[UCSPI_REMOTEIP];
 
 	str_puts(line, "client=");
 	put_value(line, ip != NULL ? ip : "unknown");

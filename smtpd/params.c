@@ -4,6 +4,9 @@
 #include <strings.h>
 
 #include "base/num.h"
+#include "smtpd/extensions.h"
+
+enum { ENVID_MAX = 100, ORCPT_MAX = 500 /* RFC 3461 section 4 */ };
 
 struct param {
 	struct argument keyword;
@@ -41,58 +44,190 @@ static bool is(struct argument a, const char *word)
 	return a.n == strlen(word) && strncasecmp(a.p, word, a.n) == 0;
 }
 
-static enum reply take_size(struct params *p, struct argument value)
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
+/* RFC 3461 section 4: printable without '+' and '=', which stand as +XX, as may any other byte. */
+static bool is_xtext(struct argument a)
+{
+	for (size_t i = 0; i < a.n; i++) {
+		if (a.p[i] <= ' ' || a.p[i] > '~' || a.p[i] == '=')
+			return false;
+		if (a.p[i] != '+')
+			continue;
+		if (a.n - i < 3 || !is_hex(a.p[i + 1]) || !is_hex(a.p[i + 2]))
+			return false;
+		i += 2;
+	}
+	return a.n > 0;
+}
+
+static bool take_size(struct params *p, struct argument value)
 {
 	unsigned long n;
 
 	/* RFC 1870 section 3: 20 digits at most. More than we can count is more than we take. */
-	if (p->has_size || value.n == 0 || value.n > 20)
-		return REPLY_BAD_PARAMETER;
-	if (num_leading(value.p, value.n, &n) != value.n)
-		return REPLY_BAD_PARAMETER;
-	p->has_size = true;
+	if (value.n == 0 || value.n > 20 || num_leading(value.p, value.n, &n) != value.n)
+		return false;
 	p->size = n;
-	return REPLY_NONE;
+	return true;
 }
 
-static enum reply take_body(struct params *p, struct argument value)
+static bool take_body(struct params *p, struct argument value)
 {
-	if (p->has_body || !(is(value, "7BIT") || is(value, "8BITMIME")))
-		return REPLY_BAD_PARAMETER;
-	p->has_body = true;
-	return REPLY_NONE;
+	static const char *const words[] = {
+		[PARAMS_7BIT] = "7BIT", [PARAMS_8BITMIME] = "8BITMIME", [PARAMS_BINARYMIME] = "BINARYMIME"
+	};
+
+	for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (is(value, words[i])) {
+			p->body = (enum params_body)i;
+			return true;
+		}
+	return false;
 }
 
-static const struct {
+static bool take_smtputf8(struct params *p, struct argument value)
+{
+	(void)value;
+	p->smtputf8 = true;
+	return true;
+}
+
+static bool take_requiretls(struct params *p, struct argument value)
+{
+	(void)value;
+	p->requiretls = true;
+	return true;
+}
+
+static bool take_ret(struct params *p, struct argument value)
+{
+	p->ret = value;
+	return is(value, "FULL") || is(value, "HDRS");
+}
+
+static bool take_envid(struct params *p, struct argument value)
+{
+	p->envid = value;
+	return value.n <= ENVID_MAX && is_xtext(value);
+}
+
+/* Takes the next word of a list off it. */
+static struct argument next_word(struct argument *list)
+{
+	const char *comma = memchr(list->p, ',', list->n);
+	const size_t n = comma != NULL ? (size_t)(comma - list->p) : list->n;
+	const struct argument word = { list->p, n };
+
+	list->p += n + (comma != NULL);
+	list->n -= n + (comma != NULL);
+	return word;
+}
+
+static bool take_notify(struct params *p, struct argument value)
+{
+	static const char *const words[] = { "SUCCESS", "FAILURE", "DELAY" };
+	enum { WORDS = sizeof words / sizeof words[0] };
+	unsigned seen = 0;
+
+	p->notify = value;
+	if (is(value, "NEVER"))
+		return true;
+	if (value.n == 0 || value.p[value.n - 1] == ',')
+		return false;
+	while (value.n > 0) {
+		const struct argument word = next_word(&value);
+		unsigned i = 0;
+
+		while (i < WORDS && !is(word, words[i]))
+			i++;
+		if (i == WORDS || (seen & (1U << i)) != 0)
+			return false;
+		seen |= 1U << i;
+	}
+	return true;
+}
+
+/* The address inside is not judged: whoever sent it to us may name a kind that we do not know. */
+static bool take_orcpt(struct params *p, struct argument value)
+{
+	const char *semicolon = memchr(value.p, ';', value.n);
+
+	p->orcpt = value;
+	if (semicolon == NULL || semicolon == value.p || value.n > ORCPT_MAX)
+		return false;
+	for (const char *c = value.p; c < semicolon; c++)
+		if (*c <= ' ' || *c > '~')
+			return false;
+	return is_xtext((struct argument){ semicolon + 1, value.n - (size_t)(semicolon - value.p) - 1 });
+}
+
+enum has { HAS_VALUE, HAS_NONE };
+
+struct known {
 	const char *keyword;
-	enum reply (*take)(struct params *p, struct argument value);
-} known[] = {
-	{ "SIZE", take_size },
-	{ "BODY", take_body },
+	unsigned needs;
+	enum has has;
+	bool (*take)(struct params *p, struct argument value);
 };
 
-static enum reply take(struct params *p, const struct param *one)
+static const struct known of_mail[] = {
+	{ "SIZE", EXT_ALWAYS, HAS_VALUE, take_size },
+	{ "BODY", EXT_ALWAYS, HAS_VALUE, take_body },
+	{ "SMTPUTF8", EXT_SMTPUTF8, HAS_NONE, take_smtputf8 },
+	{ "RET", EXT_DSN, HAS_VALUE, take_ret },
+	{ "ENVID", EXT_DSN, HAS_VALUE, take_envid },
+	{ "REQUIRETLS", EXT_REQUIRETLS, HAS_NONE, take_requiretls },
+	{ NULL, 0, HAS_NONE, NULL },
+};
+
+static const struct known of_rcpt[] = {
+	{ "NOTIFY", EXT_DSN, HAS_VALUE, take_notify },
+	{ "ORCPT", EXT_DSN, HAS_VALUE, take_orcpt },
+	{ NULL, 0, HAS_NONE, NULL },
+};
+
+static enum reply take(
+	struct params *p, const struct known *known, unsigned offered, const struct param *one)
 {
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-		if (is(one->keyword, known[i].keyword))
-			return one->has_value ? known[i].take(p, one->value) : REPLY_BAD_PARAMETER;
+	for (unsigned i = 0; known[i].keyword != NULL; i++) {
+		const unsigned bit = 1U << i;
+
+		if (!is(one->keyword, known[i].keyword) || (known[i].needs & offered) != known[i].needs)
+			continue;
+		if ((p->seen & bit) != 0 || one->has_value != (known[i].has == HAS_VALUE) ||
+			!known[i].take(p, one->value))
+			return REPLY_BAD_PARAMETER;
+		p->seen |= bit;
+		return REPLY_NONE;
+	}
 	return REPLY_UNKNOWN_PARAMETER;
 }
 
-enum reply params_mail(struct params *p, struct argument a)
+static enum reply take_all(
+	struct params *p, const struct known *known, const struct session *s, struct argument a)
 {
+	const unsigned offered = extensions_now(s);
 	struct param one;
 	enum reply r = REPLY_NONE;
 
 	*p = (struct params){ .size = 0 };
 	while (r == REPLY_NONE && next(&a, &one))
-		r = take(p, &one);
+		r = take(p, known, offered, &one);
+	if (r == REPLY_NONE && p->body == PARAMS_BINARYMIME && (offered & EXT_BINARYMIME) == 0)
+		return REPLY_BAD_PARAMETER;
 	return r;
 }
 
-enum reply params_rcpt(struct argument a)
+enum reply params_mail(struct params *p, const struct session *s, struct argument a)
 {
-	struct param one;
+	return take_all(p, of_mail, s, a);
+}
 
-	return next(&a, &one) ? REPLY_UNKNOWN_PARAMETER : REPLY_NONE;
+enum reply params_rcpt(struct params *p, const struct session *s, struct argument a)
+{
+	return take_all(p, of_rcpt, s, a);
 }

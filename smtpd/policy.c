@@ -43,7 +43,7 @@ enum reply policy_recipient(struct session *s)
 {
 	if (is_bad_sender(s))
 		return REPLY_BADMAILFROM;
-	if (s->set->relay == NULL)
+	if (s->relay == NULL)
 		return policy_rcpthosts(s->set, &s->recipient);
-	return address_append(&s->recipient, s->set->relay) ? REPLY_RECIPIENT_OK : REPLY_BAD_RECIPIENT;
+	return address_append(&s->recipient, s->relay) ? REPLY_RECIPIENT_OK : REPLY_BAD_RECIPIENT;
 }

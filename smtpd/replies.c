@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "base/str.h"
+#include "smtpd/session.h"
 
 /* A reply line has 512 octets at most, its CR LF included: RFC 5321 section 4.5.3.1.5. */
 enum { LINE_MAX_BYTES = 512 };
@@ -25,11 +26,21 @@ static const struct {
 	[REPLY_HELP] = { 214, "2.0.0", "portero: SMTP as in RFC 5321; the manual is smtpd(8)", "" },
 	[REPLY_BYE] = { 221, "2.0.0", "", "" },
 	[REPLY_GO_AHEAD] = { 354, NULL, "go ahead", "" },
+	[REPLY_CHUNK] = { 250, "2.0.0", "ok", "" },
 	[REPLY_QUEUED] = { 250, "2.0.0", "ok", "queued" },
+	[REPLY_START_TLS] = { 220, "2.0.0", "ready to start TLS", "" },
+	[REPLY_NO_TLS] = { 454, "4.7.0", "TLS not available (#4.7.0)", "tls" },
+	[REPLY_TLS_TWICE] = { 503, "5.5.1", "TLS is on already (#5.5.1)", "order" },
+	[REPLY_TALKED_BEHIND_TLS] = { 554, "5.7.0", "text behind STARTTLS, closing (#5.7.0)", "injection" },
 	[REPLY_TIMEOUT] = { 451, "4.4.2", "timeout (#4.4.2)", "timeout" },
 	[REPLY_NO_CONTROLS] = { 421, NULL, "unable to read controls (#4.3.0)", "controls" },
 	[REPLY_NO_SANDBOX] = { 421, NULL, "unable to lock myself (#4.3.0)", "sandbox" },
 	[REPLY_TOO_MANY_ERRORS] = { 421, "4.7.0", "too many errors, closing (#4.7.0)", "errors" },
+	[REPLY_TOO_MANY_REFUSED] = { 421, "4.7.0", "too many refused recipients, closing (#4.7.0)",
+		"recipients" },
+	[REPLY_TALKED_FIRST] = { 554, "5.5.0", "you talked before my greeting (#5.5.0)", "early" },
+	[REPLY_NO_PROGRESS] = { 421, "4.4.2", "no message for a long time, closing (#4.4.2)", "idle" },
+	[REPLY_TOO_SLOW] = { 421, "4.4.2", "text comes too slowly, closing (#4.4.2)", "slow" },
 	[REPLY_NOT_SMTP] = { 421, "4.7.0", "this is SMTP, closing (#4.7.0)", "not-smtp" },
 	[REPLY_UNKNOWN] = { 502, "5.5.1", "unimplemented (#5.5.1)", "unknown-command" },
 	[REPLY_TOO_LONG] = { 500, "5.5.2", "line too long (#5.5.2)", "line-too-long" },
@@ -42,9 +53,17 @@ static const struct {
 	[REPLY_BAD_RECIPIENT] = { 501, "5.1.3", "bad recipient address (#5.1.3)", "syntax" },
 	[REPLY_BAD_PARAMETER] = { 501, "5.5.4", "bad value of parameter (#5.5.4)", "parameter" },
 	[REPLY_UNKNOWN_PARAMETER] = { 555, "5.5.4", "parameter not known (#5.5.4)", "parameter" },
+	[REPLY_NEEDS_UTF8] = { 553, "5.6.7", "address beyond ASCII: say SMTPUTF8 with MAIL (#5.6.7)",
+		"utf8" },
+	[REPLY_NEEDS_EHLO] = { 503, "5.5.1", "EHLO first (#5.5.1)", "order" },
 	[REPLY_MAIL_FIRST] = { 503, "5.5.1", "MAIL first (#5.5.1)", "order" },
 	[REPLY_RCPT_FIRST] = { 503, "5.5.1", "RCPT first (#5.5.1)", "order" },
 	[REPLY_MAIL_TWICE] = { 503, "5.5.1", "one MAIL at a time: RSET first (#5.5.1)", "order" },
+	[REPLY_TEXT_BEGUN] = { 503, "5.5.1", "the text has begun: BDAT or RSET (#5.5.1)", "order" },
+	[REPLY_NEEDS_BDAT] = { 503, "5.5.1", "BINARYMIME goes with BDAT (#5.5.1)", "order" },
+	[REPLY_BAD_CHUNK] = { 521, "5.5.4", "BDAT wants a size, and LAST or nothing; closing (#5.5.4)",
+		"syntax" },
+	[REPLY_NOT_ALLOWED] = { 550, "5.7.0", "not for you (#5.7.0)", "not-allowed" },
 	[REPLY_TOO_MANY_RECIPIENTS] = { 452, "4.5.3", "too many recipients (#4.5.3)", "recipients" },
 	[REPLY_SIZE] = { 552, "5.3.4", "sorry, that message size exceeds my databytes limit (#5.3.4)",
 		"size" },

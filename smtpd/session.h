@@ -9,25 +9,41 @@
 
 #include "base/io.h"
 #include "mail/address.h"
-#include "mail/dotline.h"
 #include "mail/envelope.h"
 #include "queue/door.h"
 #include "smtpd/settings.h"
+#include "smtpd/text.h"
 
 enum {
 	SESSION_IN = 64 * 1024,    /* one read */
 	SESSION_OUT = 4 * 1024,    /* replies of a pipelined group */
 	SESSION_RECIPIENTS = 1000, /* RFC 5321 section 4.5.3.1.8 asks for 100 */
 	SESSION_HELO = 255,        /* RFC 5321 section 4.5.3.1.2 */
-	SESSION_ERRORS = 20        /* then the session ends: 421 */
+	SESSION_ERRORS = 20,       /* then the session ends: 421 */
+	SESSION_REFUSED = 10,      /* the same, for recipients refused one after another */
+	SESSION_TLS = 1024,        /* what the TLS helper says of itself */
+	SESSION_XCLIENT = 1024     /* what a proxy says of its client */
 };
 
 /* A set, so that the table of commands can name several states. RFC 5321 section 4.1.4. */
 enum state {
-	STATE_IDLE = 1, /* no transaction */
-	STATE_MAIL = 2, /* a sender */
-	STATE_RCPT = 4, /* and a recipient at least */
-	STATE_ANY = STATE_IDLE | STATE_MAIL | STATE_RCPT
+	STATE_IDLE = 1,   /* no transaction */
+	STATE_MAIL = 2,   /* a sender */
+	STATE_RCPT = 4,   /* and a recipient at least */
+	STATE_CHUNKS = 8, /* and a part of the text: BDAT */
+	STATE_ANY = STATE_IDLE | STATE_MAIL | STATE_RCPT | STATE_CHUNKS
+};
+
+/* UCSPI-TLS: descriptors of the helper that holds the key, and what it said when it had begun. */
+struct session_tls {
+	int control; /* -1: there is none */
+	int in, out; /* plain text; -1: descriptors 0 and 1 are that already (SMTPS) */
+	bool on;
+	const char *version; /* "TLSv1.3", NULL: not known; in text, as what follows */
+	const char *cipher;
+	const char *name; /* that the client asked for (SNI) */
+	const char *fingerprint;
+	char text[SESSION_TLS];
 };
 
 struct session {
@@ -42,11 +58,22 @@ struct session {
 	bool over; /* after the reply that is being made */
 	int exit_code;
 	unsigned errors;
-	bool spoke; /* a command of SMTP has been understood */
+	unsigned refused;         /* recipients, since one was taken */
+	bool spoke;               /* a command of SMTP has been understood */
+	int64_t idle_deadline_ms; /* a message must have been taken until then */
+
+	const char *ucspi[UCSPI_VARS]; /* who the client is: as the server said, or as XCLIENT did */
+	const char *relay;             /* NULL, or it may relay: what is put behind each recipient */
+	const char *user;              /* NULL, or whose word we have that it is they */
+	char xclient_text[SESSION_XCLIENT];
+	size_t xclient_used;
+	struct session_tls tls;
 
 	struct address sender;
 	struct address recipient; /* the one of the command at hand */
 	struct envelope envelope;
+	bool utf8; /* SMTPUTF8 was said */
+	struct text text;
 
 	const char *verb; /* of the command at hand; NULL: none was understood */
 	char detail[128]; /* put behind the text of the next reply */

@@ -10,13 +10,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/house.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "smtpd/extensions.h"
 
-enum { TIMEOUT_S = 1200, QUEUE_PATH = 4096 };
+enum { TIMEOUT_S = 300 /* RFC 5321 section 4.5.3.2.7 */, QUEUE_PATH = 4096 };
 
 /* One after another: the first that cannot be read stops the rest and is named. */
 struct reader {
@@ -117,6 +119,15 @@ static const char *queue_command(struct reader *r, const char *home)
 	return line(r, "queue", path.s);
 }
 
+static unsigned queue_can(struct reader *r)
+{
+	const char *words = getenv("QUEUECAN"), *unknown;
+
+	if (words == NULL)
+		words = line(r, "queuecan", "");
+	return extensions_of_queue(words, &unknown);
+}
+
 static enum newline newline(void)
 {
 	static const char *const words[] = { [NEWLINE_REJECT] = "reject",
@@ -135,8 +146,16 @@ void settings_of_connection(struct settings *s)
 {
 	ucspi_read(s->ucspi);
 	s->relay = getenv("RELAYCLIENT");
+	s->xclient = getenv("XCLIENT") != NULL;
 	s->newline = newline();
 	s->size_max = size_limit(s->databytes);
+}
+
+static bool is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
 const char *settings_read(struct settings *s)
@@ -160,11 +179,13 @@ const char *settings_read(struct settings *s)
 	s->databytes = number(&r, "databytes", 0);
 	s->size_max = size_limit(s->databytes);
 	s->queue = queue_command(&r, home);
+	s->queue_can = queue_can(&r);
 	s->has_rcpthosts = list(&r, "rcpthosts", &s->rcpthosts);
 	if (s->has_rcpthosts)
 		s->morercpthosts = open_more(&r);
 	(void)list(&r, "badmailfrom", &s->badmailfrom);
 	find_ips(s);
+	s->on_socket = is_socket(0);
 	if (r.wrong == NULL && s->greeting == NULL) {
 		errno = ENOENT;
 		r.wrong = "me";

@@ -24,6 +24,9 @@ enum newline {
 struct settings {
 	const char *greeting;    /* control/smtpgreeting, else me */
 	const char *queue;       /* QMAILQUEUE, control/queue, or the default */
+	unsigned queue_can;      /* QUEUECAN, control/queuecan: a set of smtpd/extensions.h */
+	bool on_socket;          /* descriptor 0 is a client's connection, and no pipe or terminal */
+	bool xclient;            /* XCLIENT: this client may say who its client is */
 	const char *relay;       /* RELAYCLIENT: NULL, or what is put behind each recipient */
 	const char *localip;     /* control/localiphost, else me; NULL: none */
 	unsigned long databytes; /* the file */

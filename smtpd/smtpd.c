@@ -14,6 +14,7 @@
 #include "smtpd/command.h"
 #include "smtpd/event.h"
 #include "smtpd/fresh.h"
+#include "smtpd/starttls.h"
 
 #define USAGE "smtpd: usage: smtpd\n"
 
@@ -36,6 +37,8 @@ static struct door door; /* starts once a process */
 static void open_session(struct session *s)
 {
 	s->set = &settings;
+	memcpy(s->ucspi, settings.ucspi, sizeof s->ucspi);
+	s->relay = settings.relay;
 	s->state = STATE_IDLE;
 	s->exit_code = 1; /* unless QUIT is heard */
 	s->in = (struct io_reader){
@@ -45,6 +48,7 @@ static void open_session(struct session *s)
 		.fd = 1, .timeout_ms = settings.timeout_ms, .buf = s->out_bytes, .cap = sizeof s->out_bytes
 	};
 	envelope_init(&s->envelope, s->envelope_bytes, sizeof s->envelope_bytes);
+	starttls_open(&s->tls);
 }
 
 static _Noreturn void refuse_session(enum reply r, const char *what, const char *why)

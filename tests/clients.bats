@@ -189,7 +189,7 @@ refusal="553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"
 	[ "$(relay_from 127.0.0.1)" = "$refusal" ]
 	[ "$(relay_from 127.0.0.2)" = '250 ok' ]
 	echo '127.0.0.2:deny' | tcprules "$OWN/tcp.smtp.cdb" "$OWN/tcp.smtp.tmp"
-	run connect "$PORT" $'QUIT\r\n'
+	run dialogue "$PORT" $'QUIT\r\n'
 	[[ "$output" = '220 mx.example.org ESMTP'* ]]
 	run relay_from 127.0.0.2
 	[ "$status" -ne 0 ]

@@ -110,6 +110,15 @@ connect() {
 		cat <&4' connect "$host" "$port" "$text"
 }
 
+# dialogue PORT TEXT: the same with a server that speaks first: TEXT follows its first line.
+dialogue() {
+	timeout 10 bash -c '
+		exec 4<>"/dev/tcp/127.0.0.1/$1" || exit 1
+		read -r first <&4 && echo "$first"
+		printf "%s" "$2" >&4
+		cat <&4' dialogue "$1" "$2"
+}
+
 # logged PATTERN [COUNT]: does the log have at least COUNT lines that match?
 logged() {
 	[ "$(grep -c -- "$1" log)" -ge "${2-1}" ]

@@ -63,7 +63,7 @@ resident_server() {
 }
 
 session() {
-	connect "$PORT" $'HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<u@example.net>\r\nQUIT\r\n'
+	dialogue "$PORT" $'HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<u@example.net>\r\nQUIT\r\n'
 }
 
 pids() {
@@ -122,13 +122,13 @@ pids() {
 	printf '%s\n' '127.0.0.2:allow,RELAYCLIENT=""' ':allow' | rules rules
 	resident_server --resident 2 -x rules.cdb 0 0 smtpd
 	text=$'HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<u@example.net>\r\nQUIT\r\n'
-	run -0 connect "$PORT" "$text" 127.0.0.1
+	run -0 dialogue "$PORT" "$text"
 	[[ "$output" == *$'\n553 '* ]]
 	wait_for logged '^tcpserver: end [0-9]* status 0$'
 	run -0 tcpclient -R -H -l0 -i 127.0.0.2 127.0.0.1 "$PORT" sh -c 'printf "%s" "$0" >&7; cat <&6' "$text"
 	[[ "$output" != *$'\n553 '* ]]
 	wait_for logged '^tcpserver: end [0-9]* status 0$' 2
-	run -0 connect "$PORT" "$text" 127.0.0.1
+	run -0 dialogue "$PORT" "$text"
 	[[ "$output" == *$'\n553 '* ]]
 	[ "$(pids | sort -u | wc -l)" = 1 ]
 }
@@ -153,6 +153,7 @@ pids() {
 
 		def session(_):
 		    with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as s:
+		        s.recv(1000)
 		        s.sendall(b"QUIT\r\n")
 		        while s.recv(1000):
 		            pass

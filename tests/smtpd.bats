@@ -56,8 +56,10 @@ message() {
 	[ "${lines[2]}" = '250-PIPELINING' ]
 	[ "${lines[3]}" = '250-SIZE 0' ]
 	[ "${lines[4]}" = '250-8BITMIME' ]
-	[ "${lines[5]}" = '250 ENHANCEDSTATUSCODES' ]
-	[ "${#lines[@]}" = 7 ]
+	[ "${lines[5]}" = '250-CHUNKING' ]
+	[ "${lines[6]}" = '250-LIMITS RCPTMAX=1000' ]
+	[ "${lines[7]}" = '250 ENHANCEDSTATUSCODES' ]
+	[ "${#lines[@]}" = 9 ]
 }
 
 @test "without EHLO the words are qmail's to the letter" {
@@ -122,15 +124,14 @@ message() {
 		RSET now	501
 		NOOP now	250
 		HELP me	214
-		BDAT 1	502
 		STARTTLS	502
 	TABLE
 }
 
 @test "an empty line, and a verb behind a blank" {
 	run -0 say 'EHLO c' '' ' NOOP' QUIT
-	[ "${lines[6]:0:3}" = 502 ]
-	[ "${lines[7]:0:3}" = 502 ]
+	[ "${lines[8]:0:3}" = 502 ]
+	[ "${lines[9]:0:3}" = 502 ]
 }
 
 @test "QUIT with an argument is refused, and the session goes on" {
@@ -225,12 +226,12 @@ text() {
 @test "commands with NUL, control and 8-bit bytes are answered and not obeyed" {
 	run -0 raw < <(printf 'EHLO c\r\nMAIL FROM:<a@b.example\0@c.example>\r\nNOOP\001\r\n'
 		printf 'MAIL FROM:<\351@b.example>\r\nMAIL FROM:<a@b.example>\rRSET\r\n\377\376\r\nNOOP\r\nQUIT\r\n')
-	[ "${lines[6]:0:3}" = 501 ]
-	[ "${lines[7]:0:3}" = 501 ]
 	[ "${lines[8]:0:3}" = 501 ]
 	[ "${lines[9]:0:3}" = 501 ]
-	[ "${lines[10]:0:3}" = 502 ]
-	[ "${lines[11]:0:3}" = 250 ]
+	[ "${lines[10]:0:3}" = 501 ]
+	[ "${lines[11]:0:3}" = 501 ]
+	[ "${lines[12]:0:3}" = 502 ]
+	[ "${lines[13]:0:3}" = 250 ]
 }
 
 @test "a command that ends in LF alone is not obeyed" {
@@ -277,7 +278,7 @@ text() {
 
 @test "pipelining: everything in one packet, answered in order" {
 	run -0 say 'EHLO c' "${envelope[@]}" one . "${envelope[@]}" two . QUIT
-	[ "${#lines[@]}" = 15 ]
+	[ "${#lines[@]}" = 17 ]
 	[ "$(count new)" = 2 ]
 }
 
@@ -285,9 +286,9 @@ text() {
 	echo 6 >"$PORTERO_HOME/control/databytes"
 	run -0 say 'EHLO c' 'MAIL FROM:<a@b.example> SIZE=7' "${envelope[@]}" 12345 . "${envelope[@]}" 123456 . QUIT
 	[ "${lines[3]}" = '250-SIZE 6' ]
-	[ "${lines[6]}" = '552 5.3.4 sorry, that message size exceeds my databytes limit (#5.3.4)' ]
-	[[ "${lines[10]}" = '250 2.0.0 ok '* ]]
-	[ "${lines[14]:0:3}" = 552 ]
+	[ "${lines[8]}" = '552 5.3.4 sorry, that message size exceeds my databytes limit (#5.3.4)' ]
+	[[ "${lines[12]}" = '250 2.0.0 ok '* ]]
+	[ "${lines[16]:0:3}" = 552 ]
 	[ "$(count new)" = 1 ]
 	DATABYTES=7 run -0 say "${envelope[@]}" 123456 . QUIT
 	[[ "${lines[4]}" = '250 ok '* ]]
@@ -311,18 +312,18 @@ text() {
 	run -0 say 'EHLO c' 'MAIL FROM:<>' 'RCPT TO:<u@EXAMPLE.org>' 'RCPT TO:<u@a.sub.example>' \
 		'RCPT TO:<u@sub.example>' 'RCPT TO:<u@b.example.org>' 'RCPT TO:<u>' \
 		'RCPT TO:<u@More.example>' 'RCPT TO:<u@a.under.example>' 'RCPT TO:<u@under.example>' QUIT
-	[ "${lines[7]:0:3}" = 250 ]
-	[ "${lines[8]:0:3}" = 250 ]
-	[ "${lines[9]:0:3}" = 553 ]
-	[ "${lines[10]:0:3}" = 553 ]
-	[ "${lines[11]:0:3}" = 250 ]
-	[ "${lines[12]:0:3}" = 250 ]
+	[ "${lines[9]:0:3}" = 250 ]
+	[ "${lines[10]:0:3}" = 250 ]
+	[ "${lines[11]:0:3}" = 553 ]
+	[ "${lines[12]:0:3}" = 553 ]
 	[ "${lines[13]:0:3}" = 250 ]
-	[ "${lines[14]:0:3}" = 553 ]
+	[ "${lines[14]:0:3}" = 250 ]
+	[ "${lines[15]:0:3}" = 250 ]
+	[ "${lines[16]:0:3}" = 553 ]
 	: >"$PORTERO_HOME/control/morercpthosts.cdb"
 	run -0 say 'EHLO c' 'MAIL FROM:<>' 'RCPT TO:<u@more.example>' 'RCPT TO:<u@example.org>' QUIT
-	[ "${lines[7]:0:3}" = 451 ]
-	[ "${lines[8]:0:3}" = 250 ]
+	[ "${lines[9]:0:3}" = 451 ]
+	[ "${lines[10]:0:3}" = 250 ]
 	rm "$PORTERO_HOME/control/rcpthosts"
 	run -0 say 'MAIL FROM:<>' 'RCPT TO:<u@example.org>' QUIT
 	[ "${lines[2]:0:3}" = 553 ]
@@ -385,8 +386,8 @@ text() {
 	run -0 raw < <(printf 'EHLO c\r\nMAIL FROM:<s@client.example>\r\n'
 		for i in $(seq 1001); do printf 'RCPT TO:<u%d@example.org>\r\n' "$i"; done
 		printf 'DATA\r\nx\r\n.\r\nQUIT\r\n')
-	[ "${lines[1006]:0:3}" = 250 ]
-	[ "${lines[1007]}" = '452 4.5.3 too many recipients (#4.5.3)' ]
+	[ "${lines[1008]:0:3}" = 250 ]
+	[ "${lines[1009]}" = '452 4.5.3 too many recipients (#4.5.3)' ]
 	[ "$(count new)" = 1 ]
 	[ "$(grep -c '^Delivered-To: ' "$PORTERO_HOME"/Maildir/new/*)" = 1000 ]
 }

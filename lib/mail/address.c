@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
+
 /* What is left to read. */
 struct text {
 	const char *p;
@@ -28,15 +30,21 @@ static bool is_alnum(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+/* Part of a character of RFC 6531; whether the characters are whole is asked at the end. */
+static bool is_8bit(char c)
+{
+	return (unsigned char)c >= 0x80;
+}
+
 /* RFC 5321 Atext, and the dot: where dots may stand in a Dot-string is not enforced. */
 static bool is_local(char c)
 {
-	return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL);
+	return is_alnum(c) || is_8bit(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL);
 }
 
 static bool is_domain(char c)
 {
-	return is_alnum(c) || c == '-' || c == '_' || c == '.';
+	return is_alnum(c) || is_8bit(c) || c == '-' || c == '_' || c == '.';
 }
 
 static const char *put(struct address *a, char c)
@@ -61,8 +69,8 @@ static const char *parse_quoted(struct address *a, struct text *t)
 				break;
 			c = *t->p++;
 		}
-		if (c < ' ' || c > '~')
-			return "quoted local part holds a control or 8-bit byte";
+		if ((c >= 0 && c < ' ') || c == 0x7f)
+			return "quoted local part holds a control byte";
 		wrong = put(a, c);
 	}
 	return wrong != NULL ? wrong : "quote is not closed";
@@ -174,6 +182,14 @@ static const char *parse_mailbox(struct address *a, struct text *t)
 	return wrong != NULL ? wrong : parse_domain(a, t);
 }
 
+static bool has_8bit(const struct address *a)
+{
+	for (size_t i = 0; i < a->len; i++)
+		if (is_8bit(a->text[i]))
+			return true;
+	return false;
+}
+
 const char *address_parse_path(struct address *a, const char *p, size_t n, size_t *used)
 {
 	struct text t = { p, p + n };
@@ -182,6 +198,7 @@ const char *address_parse_path(struct address *a, const char *p, size_t n, size_
 	a->len = 0;
 	a->at = 0;
 	a->literal = false;
+	a->utf8 = false;
 	a->text[0] = '\0';
 	if (!take(&t, '<'))
 		return "path lacks its <";
@@ -192,6 +209,9 @@ const char *address_parse_path(struct address *a, const char *p, size_t n, size_
 	a->text[a->len] = '\0';
 	if (!take(&t, '>'))
 		return "address holds a byte that it may not, or lacks its >";
+	a->utf8 = has_8bit(a);
+	if (a->utf8 && !utf8_is(a->text, a->len))
+		return "address is not UTF-8";
 	*used = (size_t)(t.p - p);
 	return NULL;
 }

@@ -6,7 +6,7 @@
  * Units   at most ADDRESS_MAX bytes, as in qmail-smtpd.
  * Errors  NULL is success; else a fixed sentence that says what is wrong. *used counts the bytes up to
  *         and with the '>'.
- * Source  RFC 5321 sections 4.1.2 (Path) and 4.1.3 (address literals). Strict where meaning would change
+ * Source  RFC 5321 sections 4.1.2 (Path) and 4.1.3 (address literals), RFC 6531 section 3.3. Strict where meaning would change
  *         (two '@', control bytes, an unclosed quote, an empty domain), lenient where only old clients
  *         suffer: dots anywhere in an unquoted local part, '_' in a domain, local parts over 64. */
 #ifndef MAIL_ADDRESS_H
@@ -22,6 +22,7 @@ struct address {
 	size_t len;
 	size_t at;
 	bool literal; /* the domain is "[...]" */
+	bool utf8;    /* it holds characters beyond ASCII: the sender must have said SMTPUTF8 */
 };
 
 /* "<...>": with a source route, which is dropped; "<>" gives an empty text. */

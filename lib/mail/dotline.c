@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-void dotline_init(struct dotline *d, bool fix)
+void dotline_init(struct dotline *d, bool fix, bool dots)
 {
-	*d = (struct dotline){ .at = LINE_START, .fix = fix };
+	*d = (struct dotline){ .at = LINE_START, .fix = fix, .dots = dots };
 }
 
 static void blame(struct dotline *d, enum dotline_fault fault, uint64_t position)
@@ -75,8 +75,8 @@ static size_t decode_byte(struct dotline *d, char c, char *out, size_t *out_len)
 	*out_len = 0;
 	switch (d->at) {
 	case LINE_START:
-		d->at = c == '.' ? LINE_DOT : LINE_TEXT;
-		return c == '.';
+		d->at = c == '.' && d->dots ? LINE_DOT : LINE_TEXT;
+		return d->at == LINE_DOT;
 	case LINE_DOT: /* the dot is dropped, whatever follows */
 		d->at = c == '\r' ? LINE_DOT_CR : LINE_TEXT;
 		return c == '\r';
@@ -88,7 +88,7 @@ static size_t decode_byte(struct dotline *d, char c, char *out, size_t *out_len)
 		break;
 	case LINE_FIXED:
 		d->at = LINE_TEXT;
-		return c == '.';
+		return c == '.' && d->dots;
 	default: /* LINE_CR */
 		if (c == '\n') {
 			out[(*out_len)++] = '\n';
@@ -119,4 +119,14 @@ size_t dotline_decode(struct dotline *d, const char *in, size_t n, char *out, si
 		*out_len += made;
 	}
 	return used;
+}
+
+void dotline_finish(struct dotline *d, char *out, size_t *out_len)
+{
+	*out_len = 0;
+	if (d->at != LINE_CR)
+		return;
+	blame(d, DOTLINE_BARE_CR, d->wire_bytes - 1);
+	out[(*out_len)++] = d->fix ? '\n' : '\r';
+	d->at = LINE_TEXT;
 }

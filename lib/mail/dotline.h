@@ -6,7 +6,7 @@
  *         ends a line, behind which a leading dot is removed; and is remembered, so that the caller can
  *         refuse the message at its true end.
  * Cost    one pass, 16 bytes a step, that looks and copies at once; bytes only at the end of a line.
- * Source  RFC 5321 sections 2.3.8, 4.1.1.4 and 4.5.2 (transparency). */
+ * Source  RFC 5321 sections 2.3.8, 4.1.1.4 and 4.5.2 (transparency); RFC 3030 section 2 (BDAT). */
 #ifndef MAIL_DOTLINE_H
 #define MAIL_DOTLINE_H
 
@@ -19,6 +19,7 @@ enum dotline_fault { DOTLINE_CLEAN, DOTLINE_BARE_LF, DOTLINE_BARE_CR };
 struct dotline {
 	enum { LINE_START, LINE_DOT, LINE_DOT_CR, LINE_TEXT, LINE_CR, LINE_FIXED } at;
 	bool fix;
+	bool dots;
 	bool ended;
 	uint64_t wire_bytes;      /* read so far, the end included */
 	enum dotline_fault fault; /* the first one … */
@@ -28,9 +29,13 @@ struct dotline {
 /* What a decode may give out for n bytes in: a byte withheld earlier may come with them. */
 #define DOTLINE_ROOM(n) ((n) + 2)
 
-void dotline_init(struct dotline *d, bool fix);
+/* dots: the text of DATA. Without, that of BDAT: a dot is a dot, and somebody else knows the end. */
+void dotline_init(struct dotline *d, bool fix, bool dots);
 
 /* Reads up to n bytes, stops behind the end. Returns the bytes read; *out_len is what was put to out. */
 size_t dotline_decode(struct dotline *d, const char *in, size_t n, char *out, size_t *out_len);
+
+/* The text has ended, as BDAT says: puts out what was withheld, DOTLINE_ROOM(0) bytes at most. */
+void dotline_finish(struct dotline *d, char *out, size_t *out_len);
 
 #endif

@@ -39,7 +39,7 @@ static bool begins(const struct header_hops *h, const char *field)
 
 static void end_line(struct header_hops *h)
 {
-	if (h->len == 0)
+	if (h->len == 0 || (h->len == 1 && h->start[0] == '\r'))
 		h->over = true;
 	else if (begins(h, "Received:") || begins(h, "Delivered-To:"))
 		h->hops++;

@@ -22,6 +22,6 @@ struct header_hops {
 };
 
 void header_hops_init(struct header_hops *h);
-void header_hops_feed(struct header_hops *h, const char *p, size_t n); /* lines end in LF */
+void header_hops_feed(struct header_hops *h, const char *p, size_t n); /* lines end in LF or CR LF */
 
 #endif

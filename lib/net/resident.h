@@ -58,7 +58,7 @@ bool resident_next(struct resident *r, int exit_code) __attribute__((warn_unused
 void resident_back(struct resident *r);
 
 /* "NAME=value" with a name that tells about the connection itself: PROTO, TCPLOCAL..., TCPREMOTE...,
- * RELAYCLIENT, DATABYTES, SMTPNEWLINE. */
+ * RELAYCLIENT, DATABYTES, SMTPNEWLINE, XCLIENT, SSL..., SMTPS. */
 bool resident_of_connection(const char *pair) __attribute__((pure));
 
 /* Apart from those, is the environment the one that this process was started with? */

@@ -126,7 +126,7 @@ void resident_back(struct resident *r)
 bool resident_of_connection(const char *pair)
 {
 	static const char *const beginnings[] = { "PROTO=", "TCPLOCAL", "TCPREMOTE",
-		"RELAYCLIENT=", "DATABYTES=", "SMTPNEWLINE=" };
+		"RELAYCLIENT=", "DATABYTES=", "SMTPNEWLINE=", "XCLIENT=", "SSL", "SMTPS=" };
 
 	for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
 		if (strncmp(pair, beginnings[i], strlen(beginnings[i])) == 0)

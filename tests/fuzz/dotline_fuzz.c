@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (text == NULL || want.text == NULL)
 		abort();
 	plain_decode(&want, wire, size, fix);
-	dotline_init(&d, fix);
+	dotline_init(&d, fix, true);
 	while (used < size && !d.ended) {
 		size_t n = size - used < piece ? size - used : piece, out;
 		char *exact = malloc(DOTLINE_ROOM(n));

@@ -49,6 +49,42 @@ static const struct {
 	{ "a\n.", "a\n", NULL, DOTLINE_BARE_LF, 1, true },
 };
 
+/* Of BDAT: a dot is a dot, and nothing ends it but the count. */
+static const struct {
+	const char *wire;
+	const char *text;
+	bool fix;
+	enum dotline_fault fault;
+} chunks[] = {
+	{ "", "", false, DOTLINE_CLEAN },
+	{ ".\r\n..\r\n.", ".\n..\n.", false, DOTLINE_CLEAN },
+	{ "a\r\n.\r\nb\r\n", "a\n.\nb\n", false, DOTLINE_CLEAN },
+	{ "a\n.\r\n", "a\n.\n", false, DOTLINE_BARE_LF },
+	{ "a\n.\r\n", "a\n.\n", true, DOTLINE_BARE_LF },
+	{ "a\r", "a\r", false, DOTLINE_BARE_CR },
+	{ "a\r", "a\n", true, DOTLINE_BARE_CR },
+	{ "a\r.b", "a\n.b", true, DOTLINE_BARE_CR },
+};
+
+static bool decodes_chunks(size_t at, size_t piece)
+{
+	const char *wire = chunks[at].wire;
+	size_t len = strlen(wire), used = 0, made = 0, out;
+	char text[ROOM];
+	struct dotline d;
+
+	dotline_init(&d, chunks[at].fix, false);
+	while (used < len) {
+		size_t n = len - used < piece ? len - used : piece;
+
+		used += dotline_decode(&d, wire + used, n, text + made, &out);
+		made += out;
+	}
+	dotline_finish(&d, text + made, &out);
+	text[made + out] = '\0';
+	return !d.ended && strcmp(text, chunks[at].text) == 0 && d.fault == chunks[at].fault;
+}
+
 /* In pieces of so many bytes. */
 static bool decodes(size_t at, size_t piece)
 {
@@ -57,7 +93,7 @@ static bool decodes(size_t at, size_t piece)
 	char text[ROOM];
 	struct dotline d;
 
-	dotline_init(&d, cases[at].fix);
+	dotline_init(&d, cases[at].fix, true);
 	while (used < len && !d.ended) {
 		size_t n = len - used < piece ? len - used : piece, out;
 
@@ -78,7 +114,7 @@ static void test_nul_and_8bit(void)
 	struct dotline d;
 	size_t out, used;
 
-	dotline_init(&d, false);
+	dotline_init(&d, false, true);
 	used = dotline_decode(&d, wire, sizeof wire - 1, text, &out);
 	tap_ok(used == sizeof wire - 1 && d.ended && out == 7 && memcmp(text, "a\0b\xff\n\0\n", 7) == 0,
 		"NUL and 8-bit bytes pass, dot NUL is no end");
@@ -92,6 +128,11 @@ int main(void)
 		for (size_t piece = 1; piece <= 16; piece += piece < 4 ? 1 : 12) {
 			snprintf(name, sizeof name, "case %zu in pieces of %zu", i, piece);
 			tap_ok(decodes(i, piece), name);
+		}
+	for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++)
+		for (size_t piece = 1; piece <= 16; piece += piece < 4 ? 1 : 12) {
+			snprintf(name, sizeof name, "chunk %zu in pieces of %zu", i, piece);
+			tap_ok(decodes_chunks(i, piece), name);
 		}
 	test_nul_and_8bit();
 	return tap_end();
