@@ -21,8 +21,9 @@ enum {
 	SESSION_HELO = 255,        /* RFC 5321 section 4.5.3.1.2 */
 	SESSION_ERRORS = 20,       /* then the session ends: 421 */
 	SESSION_REFUSED = 10,      /* the same, for recipients refused one after another */
-	SESSION_TLS = 1024,        /* what the TLS helper says of itself */
-	SESSION_XCLIENT = 1024     /* what a proxy says of its client */
+	SESSION_ID = 40,
+	SESSION_TLS = 1024,    /* what the TLS helper says of itself */
+	SESSION_XCLIENT = 1024 /* what a proxy says of its client */
 };
 
 /* A set, so that the table of commands can name several states. RFC 5321 section 4.1.4. */
@@ -48,6 +49,7 @@ struct session_tls {
 
 struct session {
 	const struct settings *set;
+	char id[SESSION_ID]; /* unlike any other here: when it began, the process, which of its sessions */
 	struct io_reader in;
 	struct io_writer out;
 	struct door door;

@@ -119,13 +119,12 @@ static const char *queue_command(struct reader *r, const char *home)
 	return line(r, "queue", path.s);
 }
 
-static unsigned queue_can(struct reader *r)
+static void read_queue_can(struct settings *s, struct reader *r)
 {
 	const char *words = getenv("QUEUECAN"), *unknown;
 
-	if (words == NULL)
-		words = line(r, "queuecan", "");
-	return extensions_of_queue(words, &unknown);
+	s->queue_words = words != NULL ? words : line(r, "queuecan", "");
+	s->queue_can = extensions_of_queue(s->queue_words, &unknown); /* --check tells of the unknown */
 }
 
 static enum newline newline(void)
@@ -179,7 +178,7 @@ const char *settings_read(struct settings *s)
 	s->databytes = number(&r, "databytes", 0);
 	s->size_max = size_limit(s->databytes);
 	s->queue = queue_command(&r, home);
-	s->queue_can = queue_can(&r);
+	read_queue_can(s, &r);
 	s->has_rcpthosts = list(&r, "rcpthosts", &s->rcpthosts);
 	if (s->has_rcpthosts)
 		s->morercpthosts = open_more(&r);

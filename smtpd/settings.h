@@ -24,7 +24,8 @@ enum newline {
 struct settings {
 	const char *greeting;    /* control/smtpgreeting, else me */
 	const char *queue;       /* QMAILQUEUE, control/queue, or the default */
-	unsigned queue_can;      /* QUEUECAN, control/queuecan: a set of smtpd/extensions.h */
+	const char *queue_words; /* QUEUECAN, control/queuecan … */
+	unsigned queue_can;      /* … as a set of smtpd/extensions.h */
 	bool on_socket;          /* descriptor 0 is a client's connection, and no pipe or terminal */
 	bool xclient;            /* XCLIENT: this client may say who its client is */
 	const char *relay;       /* RELAYCLIENT: NULL, or what is put behind each recipient */

@@ -366,12 +366,12 @@ text() {
 	run -1 --separate-stderr "$BIN/smtpd" </dev/null
 	[[ "${lines[0]}" = '421 unable to read controls (#4.3.0)'* ]]
 	# shellcheck disable=SC2154 # set by run --separate-stderr
-	[[ "$stderr" = *'trouble=me text=No such file'* ]]
+	[[ "$stderr" = *'trouble=me '*' text=No such file'* ]]
 	echo mx >"$PORTERO_HOME/control/me"
 	mkdir "$PORTERO_HOME/control/databytes"
 	run -1 --separate-stderr "$BIN/smtpd" </dev/null
 	[[ "${lines[0]}" = '421 '* ]]
-	[[ "$stderr" = *'trouble=databytes text=Is a directory'* ]]
+	[[ "$stderr" = *'trouble=databytes '*' text=Is a directory'* ]]
 	PORTERO_HOME=/nonexistent run -1 --separate-stderr "$BIN/smtpd" </dev/null
 	[[ "${lines[0]}" = '421 '* ]]
 }
@@ -528,4 +528,70 @@ queue_program() {
 	run -0 "$BIN/smtpd" --help
 	run -100 "$BIN/smtpd" --what
 	run -0 say QUIT
+}
+
+# ---- an administrator looks ------------------------------------------------------------------------------------
+
+@test "--check says what the files mean, and what is wrong with them" {
+	run -0 "$BIN/smtpd" --check
+	[[ "$output" = *'ok       greeting       mx.example.org'* ]]
+	[[ "$output" = *'ok       rcpthosts      1 domains'* ]]
+	[[ "$output" = *"ok       queue          $QMAILQUEUE"* ]]
+	[[ "$output" = *'warning  databytes      no limit'* ]]
+	rm "$PORTERO_HOME/control/rcpthosts"
+	QUEUECAN='DSN BIG' run -0 "$BIN/smtpd" --check
+	[[ "$output" = *'warning  rcpthosts      is not there'*"echo your.domain >$PORTERO_HOME/control/rcpthosts"* ]]
+	[[ "$output" = *'warning  queuecan       BIG: none of'* ]]
+	QMAILQUEUE=/nonexistent run -100 "$BIN/smtpd" --check
+	[[ "$output" = *'error    queue          /nonexistent cannot be run'* ]]
+	rm "$PORTERO_HOME/control/me"
+	run -100 "$BIN/smtpd" --check
+	[[ "$output" = *'error    me '*'421; write this host'* ]]
+}
+
+@test "--as-client shows what a client at an address would see" {
+	cd "$BATS_TEST_TMPDIR"
+	printf '192.0.2.1:allow,RELAYCLIENT="",DATABYTES="77"\n192.0.2.2:deny\n' | "$BIN/tcprules" rules.cdb rules.tmp
+	look() {
+		printf 'EHLO c\nMAIL FROM:<>\nRCPT TO:<u@elsewhere.example>\nQUIT\n' | "$BIN/smtpd" --as-client "$@" 2>&1 | tr -d '\r'
+	}
+	run -0 look 192.0.2.1 -x rules.cdb
+	[[ "$output" = *'250-SIZE 77'*'250 2.1.5 ok'* ]]
+	run -0 look 2001:db8::1 -x=rules.cdb
+	[[ "$output" = *'250-SIZE 0'* ]]
+	[[ "$output" = *'client=2001:db8::1 stage=rcpt code=553 reason=rcpthosts'* ]]
+	RELAYCLIENT='' run -0 look 192.0.2.9
+	[[ "$output" = *'553 5.7.1'* ]]
+	run "$BIN/smtpd" --as-client 192.0.2.2 -x rules.cdb
+	[ "$status" = 0 ]
+	[ "$output" = 'smtpd: fatal: 192.0.2.2 is denied by the rules of rules.cdb' ]
+	run -111 "$BIN/smtpd" --as-client 192.0.2.2 -x nothing.cdb
+	run -100 "$BIN/smtpd" --as-client nobody
+	run -100 "$BIN/smtpd" -x rules.cdb
+	run -100 "$BIN/smtpd" --as-client
+}
+
+@test "every line of the log has the session it belongs to; --log=json has the same names" {
+	run -0 say 'EHLO c' WHAT "${envelope[@]}" x . QUIT
+	[ "$(grep -c ' session=[0-9]*\.[0-9]*\.1$' "$PORTERO_HOME/log")" = 2 ]
+	[ "$(grep -o 'session=.*' "$PORTERO_HOME/log" | sort -u | wc -l)" = 1 ]
+	printf '%s\r\n' 'EHLO c"\' WHAT 'MAIL FROM:<"a\"b c"@b.example>' 'RCPT TO:<x@elsewhere.example>' \
+		'RCPT TO:<u@example.org>' DATA x . QUIT | "$BIN/smtpd" --log=json 2>"$PORTERO_HOME/json" >/dev/null
+	run -0 python3 - "$PORTERO_HOME/json" <<-'END'
+		import json, sys
+		lines = [json.loads(line) for line in open(sys.argv[1])]
+		assert [line["code"] for line in lines] == [502, 553, 250], lines
+		assert lines[1]["from"] == 'a"b c@b.example' and lines[1]["to"] == "x@elsewhere.example", lines[1]
+		assert lines[2]["helo"] == 'c"\\' and lines[2]["rcpts"] == 1 and lines[2]["reason"] == "queued", lines[2]
+		assert all(line["program"] == "smtpd" and line["client"] == "192.0.2.7" for line in lines)
+		assert len({line["session"] for line in lines}) == 1
+	END
+}
+
+@test "a line of the log stays whole, however long what it tells" {
+	local long
+	long=$(printf 'x%.0s' {1..800})
+	printf '%s\r\n' "EHLO $long" "MAIL FROM:<$long@b.example>" "RCPT TO:<$long@elsewhere.example>" QUIT |
+		"$BIN/smtpd" --log=json 2>"$PORTERO_HOME/json" >/dev/null
+	python3 -c 'import json, sys; assert all(json.loads(line)["session"] for line in open(sys.argv[1]))' "$PORTERO_HOME/json"
 }

@@ -10,6 +10,7 @@
 static const char *tag = "portero";
 static int syslog_fd = -1;
 static bool is_syslog;
+static bool is_plain;
 
 static bool same_socket(int a, int b)
 {
@@ -34,6 +35,26 @@ void log_open(const char *name)
 	}
 }
 
+void log_plain(void)
+{
+	is_plain = true;
+}
+
+static void put_tag(struct str *line)
+{
+	if (is_syslog)
+		str_puts(line, "<22>"); /* facility mail (2), severity info (6) */
+	else if (is_plain)
+		return;
+	str_puts(line, tag);
+	if (is_syslog) {
+		str_putc(line, '[');
+		str_putu(line, (unsigned long)getpid());
+		str_putc(line, ']');
+	}
+	str_puts(line, ": ");
+}
+
 void log_line(const char *text, size_t n)
 {
 	char memory[LOG_LINE];
@@ -41,15 +62,7 @@ void log_line(const char *text, size_t n)
 	size_t room;
 
 	str_init(&line, memory, sizeof memory);
-	if (is_syslog)
-		str_puts(&line, "<22>"); /* facility mail (2), severity info (6) */
-	str_puts(&line, tag);
-	if (is_syslog) {
-		str_putc(&line, '[');
-		str_putu(&line, (unsigned long)getpid());
-		str_putc(&line, ']');
-	}
-	str_puts(&line, ": ");
+	put_tag(&line);
 	room = sizeof memory - line.len - 2;
 	str_put(&line, text, n < room ? n : room);
 	if (!is_syslog)

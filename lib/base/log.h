@@ -10,10 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { LOG_LINE = 1024 };
+enum { LOG_LINE = 2048 };
 
 /* Decides where lines go. Opens its socket now: a sandbox entered later forbids it. */
 void log_open(const char *tag);
+void log_plain(void); /* on descriptor 2 without "TAG: ", for lines of another form */
 void log_line(const char *text, size_t n);
 bool log_is_syslog(void); /* then descriptor 2 must not be handed to a child as its log */
 

@@ -48,7 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.rcpthosts = { hosts, sizeof hosts },
 		.morercpthosts = -1,
 		.localip = "example.org",
-		.size_max = 1000 };
+		.size_max = 1000,
+		.queue_can = ~0U,
+		.xclient = true };
 	memset(&session, 0, offsetof(struct session, in_bytes));
 	session.set = &settings;
 	session.state = STATE_IDLE;
@@ -59,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.fd = out, .timeout_ms = 1000, .buf = session.out_bytes, .cap = sizeof session.out_bytes
 	};
 	session.door.broker = -1;
+	session.tls.control = -1;
 	envelope_init(&session.envelope, session.envelope_bytes, sizeof session.envelope_bytes);
 	command_loop(&session);
 	check_replies(out);

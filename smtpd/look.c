@@ -1,0 +1,186 @@
+#include "smtpd/look.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/house.h"
+#include "base/spawn.h"
+#include "net/obey.h"
+#include "smtpd/extensions.h"
+
+/* ---- as a client sees it ------------------------------------------------------------------------------- */
+
+static bool is_address(const char *ip)
+{
+	unsigned char binary[16];
+
+	return inet_pton(AF_INET, ip, binary) == 1 || inet_pton(AF_INET6, ip, binary) == 1;
+}
+
+static void obey(const char *ip, const char *cdb, struct env *env)
+{
+	const struct rules_client who = { .ip = ip };
+	struct rules *rules =
+		rules_open(cdb); /* lives as long as the process: its texts become the environment */
+	struct obeyed why;
+
+	if (rules == NULL)
+		die(EXIT_TEMPORARY, "out of memory");
+	switch (obey_rules(rules, false, false, &who, env, &why)) {
+	case OBEY_ALLOW:
+		return;
+	case OBEY_DENY:
+		die(0, "%s is denied by the rules of %s%s%s", ip, cdb,
+			why.diemsg != NULL ? ", and told: " : "", why.diemsg != NULL ? why.diemsg : "");
+	case OBEY_ERROR:
+		break;
+	}
+	if (errno == EPERM)
+		die(EXIT_PERMANENT, "%s: the rule for %s sets %.*s, which no server obeys", cdb, ip,
+			why.unsafe_len, why.unsafe);
+	die(EXIT_TEMPORARY, "%s: %s; compile it with tcprules", cdb, strerror(errno));
+}
+
+void look_as_client(const char *ip, const char *cdb)
+{
+	static struct env env;
+	static const char *const others[] = { "TCPREMOTEHOST", "TCPREMOTEINFO", "TCPREMOTEPORT",
+		"RELAYCLIENT" };
+
+	if (!is_address(ip))
+		die(EXIT_PERMANENT, "--as-client wants an IPv4 or IPv6 address, not %s", ip);
+	if (env_init(&env, environ) == -1 || env_set(&env, "PROTO", "TCP") == -1 ||
+		env_set(&env, "TCPREMOTEIP", ip) == -1)
+		die(EXIT_TEMPORARY, "out of memory");
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		env_unset(&env, others[i]);
+	if (cdb != NULL)
+		obey(ip, cdb, &env);
+	/* a terminal ends its lines in LF */
+	if (env_get(&env, "SMTPNEWLINE") == NULL && env_set(&env, "SMTPNEWLINE", "fix") == -1)
+		die(EXIT_TEMPORARY, "out of memory");
+	environ = env.vector;
+}
+
+/* ---- are the files right? ------------------------------------------------------------------------------ */
+
+static bool refuses;
+
+static void say(const char *kind, const char *what, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void say(const char *kind, const char *what, const char *fmt, ...)
+{
+	va_list args;
+
+	printf("%-8s %-14s ", kind, what);
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf("\n");
+}
+
+static unsigned long count(const struct control_list *list)
+{
+	unsigned long n = 0;
+
+	for (size_t i = 0; i < list->bytes; i++)
+		n += list->items[i] == '\0';
+	return n;
+}
+
+static void check_rcpthosts(const struct settings *s)
+{
+	struct stat source, compiled;
+
+	if (!s->has_rcpthosts)
+		say("warning", "rcpthosts",
+			"is not there: only clients with RELAYCLIENT can send; echo your.domain "
+			">%s/control/rcpthosts",
+			house_home());
+	else
+		say("ok", "rcpthosts", "%lu domains", count(&s->rcpthosts));
+	if (s->morercpthosts == -1)
+		return;
+	if (fstat(s->morercpthosts, &compiled) == 0 && stat("control/morercpthosts", &source) == 0 &&
+		source.st_mtime > compiled.st_mtime)
+		say("warning", "morercpthosts", "is newer than morercpthosts.cdb: compile it");
+	else
+		say("ok", "morercpthosts", "morercpthosts.cdb");
+}
+
+static bool can_run(const char *command)
+{
+	char word[4096];
+	const size_t n = strcspn(command, " \t");
+	const char **files;
+
+	if (n == 0 || n >= sizeof word)
+		return false;
+	memcpy(word, command, n);
+	word[n] = '\0';
+	files = spawn_search(word, getenv("PATH"));
+	for (size_t i = 0; files != NULL && files[i] != NULL; i++)
+		if (access(files[i], X_OK) == 0)
+			return true;
+	return false;
+}
+
+static void check_queue(const struct settings *s)
+{
+	static const char unix_door[] = "unix:";
+	const char *unknown;
+
+	if (strncmp(s->queue, unix_door, strlen(unix_door)) == 0 || !can_run(s->queue)) {
+		say("error", "queue",
+			"%s cannot be run: every message is answered 451; set QMAILQUEUE or "
+			"control/queue to a program",
+			s->queue);
+		refuses = true;
+		return;
+	}
+	say("ok", "queue", "%s", s->queue);
+	(void)extensions_of_queue(s->queue_words, &unknown);
+	if (unknown != NULL)
+		say("warning", "queuecan", "%s: none of SMTPUTF8, DSN, BINARYMIME, REQUIRETLS", unknown);
+	else if (s->queue_words[0] != '\0')
+		say("ok", "queuecan", "%s", s->queue_words);
+}
+
+static void check_limits(const struct settings *s)
+{
+	if (s->size_max == 0)
+		say("warning", "databytes",
+			"no limit for the size of a message; echo 26214400 >%s/control/databytes",
+			house_home());
+	else
+		say("ok", "databytes", "%llu bytes", (unsigned long long)s->size_max);
+	say("ok", "timeoutsmtpd", "%d s", s->timeout_ms / 1000);
+}
+
+void look_check(const struct settings *s, const char *wrong)
+{
+	say("ok", "home", "%s", house_home());
+	if (wrong != NULL) {
+		say("error", wrong, "%s: every client is answered 421%s", strerror(errno),
+			strcmp(wrong, "me") == 0 ? "; write this host's name into control/me" : "");
+		exit(EXIT_PERMANENT);
+	}
+	say("ok", "greeting", "%s", s->greeting);
+	say("ok", "localiphost", "%s", s->localip != NULL ? s->localip : "none");
+	check_rcpthosts(s);
+	if (s->badmailfrom.bytes > 0)
+		say("ok", "badmailfrom", "%lu senders", count(&s->badmailfrom));
+	check_limits(s);
+	check_queue(s);
+	if (s->relay != NULL)
+		say("ok", "RELAYCLIENT", "is set: this client may send to anybody");
+	exit(refuses ? EXIT_PERMANENT : 0);
+}
