@@ -35,7 +35,7 @@ static enum reply quit(struct session *s, struct argument a)
 {
 	(void)a;
 	s->over = true;
-	s->exit_code = 0;
+	s->exit_code = SESSION_EXIT_BYE;
 	return REPLY_BYE;
 }
 
@@ -120,7 +120,7 @@ void command_progress(struct session *s)
 enum reply command_lost(struct session *s)
 {
 	s->over = true;
-	s->exit_code = 1;
+	s->exit_code = SESSION_EXIT_LEFT;
 	return s->in.state == IO_TIMEOUT ? REPLY_TIMEOUT : REPLY_NONE;
 }
 
@@ -225,6 +225,8 @@ static void answer(struct session *s, enum reply r)
 			r = errors ? REPLY_TOO_MANY_ERRORS : REPLY_TOO_MANY_REFUSED;
 		}
 	}
+	if (reply_blames(r))
+		s->exit_code = SESSION_EXIT_BLAMED;
 	reply_put(s, r);
 	if (s->text.done)
 		transaction_reset(s);
@@ -243,7 +245,7 @@ static enum reply greeting(struct session *s)
 {
 	if (s->tls.on && !starttls_agree(&s->tls)) {
 		s->over = true; /* the client spoke no TLS: its helper has told it */
-		s->exit_code = 1;
+		s->exit_code = SESSION_EXIT_LEFT;
 		return REPLY_NONE;
 	}
 	if (talks_first(s)) {

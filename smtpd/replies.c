@@ -89,6 +89,21 @@ const char *reply_reason(enum reply r)
 	return replies[r].reason;
 }
 
+bool reply_blames(enum reply r)
+{
+	switch (r) {
+	case REPLY_TALKED_FIRST:
+	case REPLY_TALKED_BEHIND_TLS:
+	case REPLY_NOT_SMTP:
+	case REPLY_NEVER_ENDS:
+	case REPLY_TOO_MANY_ERRORS:
+	case REPLY_TOO_MANY_REFUSED:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* One line, whatever its parts: cut rather than over the limit, and nothing unprintable. */
 static void put_line(struct session *s, unsigned code, char more, const char *status, const char *words)
 {

@@ -7,6 +7,8 @@
 #ifndef SMTPD_REPLIES_H
 #define SMTPD_REPLIES_H
 
+#include <stdbool.h>
+
 struct session;
 struct door_answer;
 
@@ -79,5 +81,6 @@ void reply_put_answer(struct session *s, const struct door_answer *a);
 
 int reply_code(enum reply r);
 const char *reply_reason(enum reply r); /* one word for the log */
+bool reply_blames(enum reply r);        /* the session ends because of what the client did */
 
 #endif

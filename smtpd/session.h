@@ -26,6 +26,13 @@ enum {
 	SESSION_XCLIENT = 1024 /* what a proxy says of its client */
 };
 
+/* For the server, which may let an address wait: tcpserver --penalty. */
+enum {
+	SESSION_EXIT_BYE = 0,  /* QUIT */
+	SESSION_EXIT_LEFT = 1, /* the client went away, or was too slow */
+	SESSION_EXIT_BLAMED = 3
+};
+
 /* A set, so that the table of commands can name several states. RFC 5321 section 4.1.4. */
 enum state {
 	STATE_IDLE = 1,   /* no transaction */

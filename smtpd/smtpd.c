@@ -61,7 +61,7 @@ static void open_session(struct session *s)
 	memcpy(s->ucspi, settings.ucspi, sizeof s->ucspi);
 	s->relay = settings.relay;
 	s->state = STATE_IDLE;
-	s->exit_code = 1; /* unless QUIT is heard */
+	s->exit_code = SESSION_EXIT_LEFT; /* unless QUIT is heard */
 	s->in = (struct io_reader){
 		.fd = 0, .timeout_ms = settings.timeout_ms, .buf = s->in_bytes, .cap = sizeof s->in_bytes
 	};

@@ -143,7 +143,7 @@ enum reply starttls(struct session *s, struct argument a)
 	reply_put(s, REPLY_START_TLS);
 	if (io_flush(&s->out) != IO_OK || write(t->control, "Y", 1) != 1 || !starttls_agree(t)) {
 		s->over = true; /* nobody is left to say it to */
-		s->exit_code = 1;
+		s->exit_code = SESSION_EXIT_LEFT;
 		return REPLY_NONE;
 	}
 	s->in.fd = t->in;

@@ -198,7 +198,7 @@ def memory(home):
     w.hear(b"ESMTP\r\n")
     w.say(MARK * 9000)
     w.hear(b"421")
-    ok(w.packet() == (b"D\1", []) and places(pid, MARK) == [], "nor of a line without an end")
+    ok(w.packet() == (b"D\3", []) and places(pid, MARK) == [], "nor of a line without an end")
     w.hand_over(home.env())
     w.hear(b"ESMTP\r\n")
     ok(places(pid, MARK) == [], "nor is anything there when the next one is")

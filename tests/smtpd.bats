@@ -269,6 +269,19 @@ text() {
 	[ "${lines[-2]:0:3}" = 502 ]
 }
 
+# code_of: smtpd's exit code for what comes on standard input.
+code_of() {
+	"$BIN/smtpd" >/dev/null 2>&1 || echo "$?"
+}
+
+@test "the exit code tells a client that left from one that was sent away" {
+	[ -z "$(printf 'QUIT\r\n' | code_of)" ]
+	[ "$(printf 'NOOP\r\n' | code_of)" = 1 ]
+	[ "$(printf 'GET / HTTP/1.1\r\n' | code_of)" = 3 ]
+	[ "$(for _ in {1..20}; do printf 'WHAT\r\n'; done | code_of)" = 3 ]
+	[ "$(head -c 70000 /dev/zero | code_of)" = 3 ]
+}
+
 @test "twenty errors end the session" {
 	run -0 raw < <(for _ in $(seq 30); do printf 'WHAT\r\n'; done)
 	[ "${#lines[@]}" = 21 ]
