@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "smtpd/event.h"
+#include "smtpd/policy_ask.h"
 #include "smtpd/starttls.h"
 
 enum { PROGRESS_MS = 30 * 60 * 1000 };
@@ -109,6 +110,8 @@ enum reply command_run(struct session *s, const char *line, size_t n)
 		return REPLY_TAKES_NO_ARGUMENT;
 	if (c->takes == TAKES_ARGUMENT && a.n == 0)
 		return REPLY_NEEDS_ARGUMENT;
+	if (policy_ask_bars(s, c->verb))
+		return REPLY_BARRED;
 	return (c->allowed & (unsigned)s->state) ? c->run(s, a) : out_of_order(s, c);
 }
 
@@ -252,7 +255,7 @@ static enum reply greeting(struct session *s)
 		s->over = true;
 		return REPLY_TALKED_FIRST;
 	}
-	return REPLY_GREETING;
+	return policy_ask_connect(s);
 }
 
 void command_loop(struct session *s)

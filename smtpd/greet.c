@@ -3,9 +3,10 @@
 
 #include "smtpd/command.h"
 #include "smtpd/extensions.h"
+#include "smtpd/policy_ask.h"
 
 /* Both end a transaction: RFC 5321 section 4.1.4. A longer name is cut: it is only for people to read. */
-static void greet(struct session *s, struct argument a, bool esmtp)
+static enum reply greet(struct session *s, struct argument a, bool esmtp)
 {
 	size_t n = a.n < SESSION_HELO ? a.n : SESSION_HELO;
 
@@ -13,17 +14,22 @@ static void greet(struct session *s, struct argument a, bool esmtp)
 	memcpy(s->helo, a.p, n);
 	s->helo[n] = '\0';
 	s->esmtp = esmtp;
+	return policy_ask_helo(s);
 }
 
 enum reply greet_helo(struct session *s, struct argument a)
 {
-	greet(s, a, false);
-	return REPLY_HELO;
+	const enum reply r = greet(s, a, false);
+
+	return r == REPLY_NONE ? REPLY_HELO : r;
 }
 
 enum reply greet_ehlo(struct session *s, struct argument a)
 {
-	greet(s, a, true);
+	const enum reply r = greet(s, a, true);
+
+	if (r != REPLY_NONE)
+		return r;
 	reply_put_line(s, '-', s->set->greeting);
 	extensions_put(s);
 	return REPLY_NONE;

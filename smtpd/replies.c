@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "base/str.h"
+#include "smtpd/policy_ask.h"
 #include "smtpd/session.h"
 
 /* A reply line has 512 octets at most, its CR LF included: RFC 5321 section 4.5.3.1.5. */
@@ -72,6 +73,8 @@ static const struct {
 	[REPLY_RCPTHOSTS] = { 553, "5.7.1",
 		"sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", "rcpthosts" },
 	[REPLY_RCPTHOSTS_UNREADABLE] = { 451, "4.3.0", "unable to read controls (#4.3.0)", "controls" },
+	[REPLY_POLICY] = { 550, "5.7.1", "", "policy" },
+	[REPLY_BARRED] = { 503, "5.5.1", "you were refused: QUIT (#5.5.1)", "barred" },
 	[REPLY_HOPS] = { 554, "5.4.6", "too many hops, this message is looping (#5.4.6)", "hops" },
 	[REPLY_BARE_NEWLINE] = { 550, "5.6.11", "lines must end in CR LF (#5.6.11)", "bare-newline" },
 	[REPLY_STRAY_NEWLINE] = { 451, "4.6.0", "See http://pobox.com/~djb/docs/smtplf.html.",
@@ -82,6 +85,11 @@ static const struct {
 int reply_code(enum reply r)
 {
 	return replies[r].code;
+}
+
+int reply_code_now(const struct session *s, enum reply r)
+{
+	return r == REPLY_POLICY ? (int)policy_ask_said(s)->code : reply_code(r);
 }
 
 const char *reply_reason(enum reply r)
@@ -137,6 +145,12 @@ void reply_put(struct session *s, enum reply r)
 
 	if (r == REPLY_NONE)
 		return;
+	if (r == REPLY_POLICY) {
+		const struct policy_said *said = policy_ask_said(s);
+
+		put_line(s, said->code, ' ', said->status, said->words);
+		return;
+	}
 	str_init(&words, memory, sizeof memory);
 	if (named)
 		str_puts(&words, s->set->greeting != NULL ? s->set->greeting : "");

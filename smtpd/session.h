@@ -54,12 +54,15 @@ struct session_tls {
 	char text[SESSION_TLS];
 };
 
+struct policy_ask;
+
 struct session {
 	const struct settings *set;
 	char id[SESSION_ID]; /* unlike any other here: when it began, the process, which of its sessions */
 	struct io_reader in;
 	struct io_writer out;
 	struct door door;
+	struct policy_ask *ask; /* NULL: no policies */
 
 	enum state state;
 	bool esmtp; /* EHLO: enhanced status codes, with ESMTP */

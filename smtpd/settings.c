@@ -127,6 +127,23 @@ static void read_queue_can(struct settings *s, struct reader *r)
 	s->queue_can = extensions_of_queue(s->queue_words, &unknown); /* --check tells of the unknown */
 }
 
+/* A file that is asked for must be there. */
+static void read_policies(struct reader *r, struct settings *s)
+{
+	const char *name = getenv("SMTPPOLICIES");
+
+	s->policies_file = name != NULL ? name : "policies";
+	if (r->wrong != NULL || s->policies_file[0] == '\0')
+		return;
+	if (strchr(s->policies_file, '/') != NULL) {
+		errno = EINVAL;
+		r->wrong = s->policies_file;
+	} else if (!list(r, s->policies_file, &s->policies) && r->wrong == NULL && name != NULL) {
+		errno = ENOENT;
+		r->wrong = name;
+	}
+}
+
 static enum newline newline(void)
 {
 	static const char *const words[] = { [NEWLINE_REJECT] = "reject",
@@ -183,6 +200,7 @@ const char *settings_read(struct settings *s)
 	if (s->has_rcpthosts)
 		s->morercpthosts = open_more(&r);
 	(void)list(&r, "badmailfrom", &s->badmailfrom);
+	read_policies(&r, s);
 	find_ips(s);
 	s->on_socket = is_socket(0);
 	if (r.wrong == NULL && s->greeting == NULL) {

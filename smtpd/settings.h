@@ -38,6 +38,8 @@ struct settings {
 	struct control_list rcpthosts;
 	int morercpthosts; /* descriptor of the cdb, or -1 */
 	struct control_list badmailfrom;
+	const char *policies_file; /* SMTPPOLICIES, else "policies" */
+	struct control_list policies;
 	const char *ucspi[UCSPI_VARS];
 	uint32_t ips[SETTINGS_IPS]; /* this host's IPv4 addresses, network order */
 	unsigned ip_count;

@@ -5,31 +5,25 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/sandbox.h"
-#include "base/str.h"
 #include "net/resident.h"
 #include "smtpd/command.h"
 #include "smtpd/event.h"
 #include "smtpd/fresh.h"
-#include "smtpd/look.h"
+#include "smtpd/policy_ask.h"
 #include "smtpd/starttls.h"
 
-#define USAGE "smtpd: usage: smtpd [--log=json] [--check | --as-client IP [-x CDB]]\n"
+#define USAGE "smtpd: usage: smtpd\n"
 
 static const char help[] =
 	USAGE "Speaks SMTP on descriptors 0 and 1; started by tcpserver, inetd, xinetd and their like.\n"
 	      "Configured by control files and environment: see smtpd(8).\n"
-	      "  --log=json      log lines as objects of JSON\n"
-	      "  --check         say what the control files mean, and what is wrong with them\n"
-	      "  --as-client IP  speak as to a client at this address, on the terminal\n"
-	      "  -x CDB          ... with the variables of its rule in this file\n"
-	      "  --help          this text\n"
-	      "  --version       the version of portero\n";
+	      "  --help      this text\n"
+	      "  --version   the version of portero\n";
 
 enum {
 	STACK_USED = 16 * 1024,  /* below main; a session needs about 6 KiB: tests/resident.bats looks */
@@ -40,26 +34,14 @@ enum {
 static struct settings settings;
 static struct session session;
 static struct door door; /* starts once a process */
-
-static void name_session(struct session *s)
-{
-	static unsigned long number;
-	struct str id;
-
-	str_init(&id, s->id, sizeof s->id);
-	str_putu(&id, (unsigned long)time(NULL));
-	str_putc(&id, '.');
-	str_putu(&id, (unsigned long)getpid());
-	str_putc(&id, '.');
-	str_putu(&id, ++number);
-}
+static struct policy_ask policies;
 
 static void open_session(struct session *s)
 {
-	name_session(s);
 	s->set = &settings;
 	memcpy(s->ucspi, settings.ucspi, sizeof s->ucspi);
 	s->relay = settings.relay;
+	s->ask = &policies;
 	s->state = STATE_IDLE;
 	s->exit_code = SESSION_EXIT_LEFT; /* unless QUIT is heard */
 	s->in = (struct io_reader){
@@ -130,8 +112,10 @@ static int serve(void)
 {
 	struct session *s = &session;
 
+	open_session(s);
 	s->door = door;
 	command_loop(s);
+	policy_ask_close(s);
 	door = s->door;
 	return s->exit_code;
 }
@@ -139,7 +123,7 @@ static int serve(void)
 /* Is the connection that we were handed one that a fresh process would treat as we do? */
 static bool is_for_us(const struct fresh *fresh)
 {
-	return fresh_is(fresh) && resident_same_place();
+	return fresh_is(fresh) && resident_same_place() && policy_ask_is_quiet(&policies);
 }
 
 /* A door that a session had to give up makes it the last one. */
@@ -148,7 +132,7 @@ static int serve_all(struct resident *resident, const struct fresh *fresh)
 	for (;;) {
 		const int code = serve();
 
-		if (resident->control == -1 || door.broker == -1 || !forget(&session) ||
+		if (resident->control == -1 || door.broker == -1 || policies.failed || !forget(&session) ||
 			!resident_next(resident, code))
 			return code;
 		if (!is_for_us(fresh)) {
@@ -156,58 +140,12 @@ static int serve_all(struct resident *resident, const struct fresh *fresh)
 			return code;
 		}
 		settings_of_connection(&settings);
-		open_session(&session);
 	}
-}
-
-struct options {
-	bool check;
-	const char *as_client;
-	const char *rules;
-};
-
-/* "-name value" and "-name=value", each may stand alone. What is behind the options is ignored, as in
- * qmail-smtpd. */
-static const char *value(const char *name, char ***argv)
-{
-	const size_t n = strlen(name);
-	const char *word = **argv;
-
-	if (strncmp(word, name, n) != 0 || (word[n] != '=' && word[n] != '\0'))
-		return NULL;
-	if (word[n] == '=')
-		return word + n + 1;
-	if (*++*argv == NULL)
-		die_usage(USAGE);
-	return **argv;
-}
-
-static struct options read_options(char **argv)
-{
-	struct options o = { .check = false };
-	const char *text;
-
-	while (*++argv != NULL && **argv == '-') {
-		if (strcmp(*argv, "--check") == 0)
-			o.check = true;
-		else if (strcmp(*argv, "--log=json") == 0)
-			event_as_json();
-		else if ((text = value("--as-client", &argv)) != NULL)
-			o.as_client = text;
-		else if ((text = value("-x", &argv)) != NULL)
-			o.rules = text;
-		else
-			die_usage(USAGE);
-	}
-	if (o.rules != NULL && o.as_client == NULL)
-		die_usage(USAGE);
-	return o;
 }
 
 int main(int argc, char **argv)
 {
 	struct session *s = &session;
-	struct options options;
 	struct resident resident;
 	struct fresh fresh;
 	const char *wrong;
@@ -215,20 +153,20 @@ int main(int argc, char **argv)
 
 	err_name("smtpd");
 	err_option(argc, argv, help);
-	options = read_options(argv);
-	if (options.as_client != NULL)
-		look_as_client(options.as_client, options.rules);
+	if (argc > 1 && argv[1][0] == '-')
+		die_usage(USAGE); /* other arguments are ignored, as in qmail-smtpd */
 	signal(SIGPIPE, SIG_IGN);
 	log_open("smtpd");
 
 	if (resident_open(&resident) && fresh_open(&fresh) == -1)
 		resident.control = -1; /* this one connection, then */
 	wrong = settings_read(&settings);
-	if (options.check)
-		look_check(&settings, wrong);
 	open_session(s);
 	if (wrong != NULL)
 		refuse_session(REPLY_NO_CONTROLS, wrong, strerror(errno));
+	wrong = policy_ask_open(&policies, &settings.policies, log_is_syslog());
+	if (wrong != NULL)
+		refuse_session(REPLY_NO_CONTROLS, settings.policies_file, wrong);
 	wrong = door_open(&door, settings.queue, log_is_syslog());
 	if (wrong != NULL) /* DATA will say 451: the client keeps its mail */
 		event_trouble(s, settings.queue, wrong);
@@ -240,5 +178,6 @@ int main(int argc, char **argv)
 	close(0); /* the client need not wait for the rest */
 	close(1);
 	door_close(&door);
+	policy_ask_finish(&policies);
 	_exit(code);
 }

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "smtpd/command.h"
 #include "smtpd/event.h"
+#include "smtpd/policy_ask.h"
 #include "smtpd/received.h"
 
 enum {
@@ -90,7 +91,7 @@ static void pass_on(struct session *s, const char *p, size_t n)
 	if (t->refused == REPLY_NONE)
 		t->refused = judge(s);
 	if (t->refused == REPLY_NONE && !t->unwanted)
-		t->unwanted = door_write(&s->door, p, n) == -1;
+		t->unwanted = policy_ask_text(s, p, n) == -1;
 }
 
 /* From the window, up to the end of the text, of the window, or n bytes. */
@@ -124,7 +125,7 @@ static int begin(struct session *s, bool dots, struct door_answer *answer)
 	t->open = true;
 	str_init(&received, memory, sizeof memory);
 	received_put(s, &received);
-	t->unwanted = received.full || door_write(&s->door, received.s, received.len) == -1;
+	t->unwanted = received.full || policy_ask_text(s, received.s, received.len) == -1;
 	return 0;
 }
 
@@ -153,7 +154,14 @@ static enum reply refuse(struct session *s)
 
 	if (r == REPLY_BARE_NEWLINE)
 		explain_newline(s, &s->text.lines);
-	s->over = r == REPLY_STRAY_NEWLINE;
+	s->over = s->over || r == REPLY_STRAY_NEWLINE;
+	s->text.done = true;
+	return r;
+}
+
+/* Before any of it: without a transaction nothing behind can be taken for its beginning. */
+static enum reply refuse_all(struct session *s, enum reply r)
+{
 	s->text.done = true;
 	return r;
 }
@@ -169,14 +177,27 @@ static enum reply answer_of_queue(struct session *s, const struct door_answer *a
 	return REPLY_NONE;
 }
 
+/* A policy wants it: nobody can tell from the answer. */
+static enum reply discard(struct session *s)
+{
+	const struct door_answer kept = { .letter = 'K' };
+
+	text_abort(s);
+	return answer_of_queue(s, &kept);
+}
+
 static enum reply finish(struct session *s)
 {
 	struct door_answer answer;
 
+	if (s->text.refused == REPLY_NONE)
+		s->text.refused = policy_ask_end(s, s->text.bytes);
 	if (s->text.refused == REPLY_NONE && !envelope_finish(&s->envelope))
 		s->text.refused = REPLY_TOO_MANY_RECIPIENTS;
 	if (s->text.refused != REPLY_NONE)
 		return refuse(s);
+	if (policy_ask_discards(s))
+		return discard(s);
 	door_end(&s->door, &s->envelope, &answer);
 	return answer_of_queue(s, &answer);
 }
@@ -187,10 +208,14 @@ enum reply text_data(struct session *s, struct argument a)
 {
 	struct text *t = &s->text;
 	struct door_answer answer;
+	enum reply r;
 
 	(void)a;
 	if (t->binary)
 		return REPLY_NEEDS_BDAT;
+	r = policy_ask_data(s);
+	if (r != REPLY_NONE)
+		return refuse_all(s, r);
 	if (begin(s, true, &answer) == -1)
 		return answer_of_queue(s, &answer);
 	reply_put(s, REPLY_GO_AHEAD);
@@ -287,6 +312,8 @@ enum reply text_bdat(struct session *s, struct argument a)
 	}
 	if ((s->state & (STATE_RCPT | STATE_CHUNKS)) == 0)
 		return skip(s, &c, out_of_order(s));
+	if (s->state == STATE_RCPT && (r = policy_ask_data(s)) != REPLY_NONE)
+		return skip(s, &c, refuse_all(s, r));
 	if (s->state == STATE_RCPT && begin(s, false, &answer) == -1) {
 		r = skip(s, &c, REPLY_NONE);
 		return s->over ? r : answer_of_queue(s, &answer);

@@ -6,10 +6,12 @@
 #include "smtpd/command.h"
 #include "smtpd/params.h"
 #include "smtpd/policy.h"
+#include "smtpd/policy_ask.h"
 
 void transaction_reset(struct session *s)
 {
 	text_abort(s);
+	policy_ask_reset(s);
 	s->state = STATE_IDLE;
 	s->sender.text[0] = '\0';
 	s->recipient.text[0] = '\0';
@@ -91,6 +93,9 @@ enum reply transaction_mail(struct session *s, struct argument a)
 	policy_localip(s->set, &s->sender);
 	if (!envelope_start(&s->envelope, s->sender.text) || !note_sender(&s->envelope, &p))
 		return REPLY_BAD_SENDER;
+	r = policy_ask_mail(s, a, p.size);
+	if (r != REPLY_NONE)
+		return r;
 	s->utf8 = p.smtputf8;
 	s->text.binary = p.body == PARAMS_BINARYMIME;
 	s->state = STATE_MAIL;
@@ -127,9 +132,12 @@ static enum reply recipient(struct session *s, struct argument a)
 		return REPLY_NEEDS_UTF8;
 	policy_localip(s->set, &s->recipient);
 	r = policy_recipient(s);
-	if (r == REPLY_RECIPIENT_OK && !add(s, &p))
-		return REPLY_TOO_MANY_RECIPIENTS;
-	return r;
+	if (r != REPLY_RECIPIENT_OK)
+		return r;
+	r = policy_ask_rcpt(s, a);
+	if (r != REPLY_NONE)
+		return r;
+	return add(s, &p) ? REPLY_RECIPIENT_OK : REPLY_TOO_MANY_RECIPIENTS;
 }
 
 /* Whoever names one recipient after another in vain is guessing. */
@@ -140,7 +148,7 @@ enum reply transaction_rcpt(struct session *s, struct argument a)
 	if (r == REPLY_RECIPIENT_OK) {
 		s->state = STATE_RCPT;
 		s->refused = 0;
-	} else if (r != REPLY_TOO_MANY_RECIPIENTS) {
+	} else if (reply_code_now(s, r) >= 500) {
 		s->refused++;
 	}
 	return r;

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "smtpd/command.h"
 #include "smtpd/extensions.h"
+#include "smtpd/policy_ask.h"
 
 enum { VALUE_MAX = 255 };
 
@@ -194,5 +195,5 @@ enum reply xclient(struct session *s, struct argument a)
 	}
 	if (s->user != NULL && s->relay == NULL)
 		s->relay = "";
-	return REPLY_GREETING;
+	return policy_ask_connect(s);
 }
