@@ -262,11 +262,11 @@ static enum reply say_later(struct session *s, const struct policy_peer *p, enum
 	return say(s, p, stage, &a);
 }
 
-/* Ends early when the client goes away. */
+/* Ends early when nobody is there to hear us; but to have said everything (POLLRDHUP) is not to be gone. */
 static void delay(struct session *s)
 {
 	struct policy_session *now = &s->ask->now;
-	struct pollfd p = { .fd = s->in.fd, .events = POLLRDHUP };
+	struct pollfd p = { .fd = s->out.fd };
 	const uint64_t ms = now->delay < POLICY_DELAY_MS ? now->delay : POLICY_DELAY_MS;
 
 	now->delay = 0;
