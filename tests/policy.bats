@@ -412,8 +412,8 @@ one() {
 @test "resident: the same program is asked session after session" {
 	policies "connect,rcpt defer 10 $POLICY $PWD/asked"
 	start_server --resident 1 -HRl0 127.0.0.1 0 smtpd
-	local i
-	for i in 1 2 3; do
+
+	for _ in 1 2 3; do
 		run -0 one "${mail[@]}" QUIT
 		[[ "${lines[-2]}" = '250 2.0.0 ok '* ]] || { cat log; false; }
 	done
