@@ -2,7 +2,7 @@
 
 import base64
 
-from suite import REFUSED, Failure, Skip, case, dialogue
+from suite import NOT_DONE, REFUSED, Failure, Skip, case, dialogue
 
 MAIL = "MAIL FROM:<a@client.example>"
 
@@ -274,7 +274,7 @@ def _(test):
     s = offered(test, "PLAIN")
     s.command("AUTH PLAIN " + plain(test, password=b"wrong"), "535")
     s.command(MAIL, "250")
-    s.command(b"RCPT TO:<" + test.foreign + b">", REFUSED)
+    s.command(b"RCPT TO:<" + test.foreign + b">", NOT_DONE)
 
 
 @case("auth.message", "4954 4", "Whoever is known may send a message.")
@@ -363,7 +363,7 @@ def _(test):
     s.command("AUTH PLAIN " + plain(test), "235")
     test.secure(s)
     s.command(MAIL, "250")
-    s.command(b"RCPT TO:<" + test.foreign + b">", REFUSED)
+    s.command(b"RCPT TO:<" + test.foreign + b">", NOT_DONE)
 
 
 def parameter(name, must, value, want):
@@ -383,4 +383,3 @@ parameter("short-hex", "+ is followed by two hexadecimal digits.", " AUTH=e+3", 
 parameter("equals", "= is no octet of xtext.", " AUTH=e=mc2@client.example", REFUSED)
 parameter("empty", "AUTH has a value.", " AUTH=", REFUSED)
 parameter("no-value", "AUTH has a value.", " AUTH", REFUSED)
-parameter("twice", "A parameter comes once.", " AUTH=<> AUTH=<>", REFUSED)

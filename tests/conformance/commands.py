@@ -2,10 +2,10 @@
 
 from suite import REFUSED, Failure, case, dialogue
 
-UNKNOWN = "50[0-4]"
+UNKNOWN = "50[0-4]|[24]21"  # a server may take it for another protocol, and go
 
-for verb in ("noop", "NoOp", "rset", "RsEt", "vrfy user"):
-    dialogue("case." + verb.replace(" ", "-"), "5321 2.4", "Verbs have no case.", verb, "25.")
+for verb in ("noop", "NoOp", "rset", "RsEt", "vrfy %v"):
+    dialogue("case." + verb.partition(" ")[0], "5321 2.4", "Verbs have no case.", verb, "25.|55[0-3]")
 dialogue("case.mail", "5321 2.4", "Verbs have no case.", "mail FROM:<a@client.example>", "250")
 dialogue("case.from", "5321 2.4", "FROM has no case.", "MAIL from:<a@client.example>", "250")
 dialogue("case.rcpt", "5321 2.4", "Verbs have no case.", ["MAIL FROM:<a@client.example>", "rcpt tO:<%v>"], "25.")
@@ -25,7 +25,7 @@ dialogue("rcpt.trailing-blank", "5321 4.1.1", "Blanks before CR LF are tolerated
 dialogue("data.trailing-blank", "5321 4.1.1", "Blanks before CR LF are tolerated.",
          ["MAIL FROM:<a@client.example>", "RCPT TO:<%v>", "DATA "], "354", then=(".", "[25].."))
 dialogue("quit.trailing-blank", "5321 4.1.1", "Blanks before CR LF are tolerated.", "QUIT ", "221", then=None)
-dialogue("vrfy", "5321 4.5.1", "VRFY is implemented, if only to say that it says nothing.", "VRFY user", "25[0-2]|55[0-3]")
+dialogue("vrfy", "5321 4.5.1", "VRFY is implemented, if only to say that it says nothing.", "VRFY user", "25[0-2]|55[0-3]|501")
 dialogue("vrfy.address", "5321 3.5.1", "VRFY takes an address.", "VRFY %v", "25[0-2]|55[0-3]")
 dialogue("vrfy.no-argument", "5321 4.1.1.6", "VRFY without an argument is a syntax error.", "VRFY", "50.")
 dialogue("expn", "5321 3.5.2", "EXPN is answered, if only with 502 or 252.", "EXPN list", "25[0-2]|50[02]|55.")
@@ -72,8 +72,7 @@ not_obeyed("lf-rset", "LF alone does not end a command.", b"RSET\n", "2..")
 not_obeyed("lf-quit", "LF alone does not end a command.", b"QUIT\n", "2..")
 not_obeyed("lf-mail", "LF alone does not end a command.", b"MAIL FROM:<a@client.example>\n", "2..")
 not_obeyed("lf-ehlo", "LF alone does not end a command.", b"EHLO c.example\n", "2..")
-not_obeyed("cr-noop", "CR alone does not end a command.", b"NOOP\r", "2..")
-not_obeyed("cr-quit", "CR alone does not end a command.", b"QUIT\r", "2..")
+not_obeyed("cr-rset", "CR alone does not end a command.", b"RSET\r", "2..")
 not_obeyed("cr-mail", "CR alone does not end a command.", b"MAIL FROM:<a@client.example>\r", "2..")
 not_obeyed("lfcr-rset", "LF CR does not end a command.", b"RSET\n\r", "2..")
 

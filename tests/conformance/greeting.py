@@ -120,7 +120,7 @@ def before_hello(verb, want):
 before_hello("NOOP", "250")
 before_hello("RSET", "250")
 before_hello("QUIT", "221")
-before_hello("VRFY user", "25.|550|551|553|502|504")
+before_hello("VRFY user", "25.|55.|50[124]")
 before_hello("HELP", "21.|250|50[024]")
 
 

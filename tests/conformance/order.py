@@ -1,6 +1,6 @@
 """Order of commands and what a transaction keeps: RFC 5321 sections 3.3 and 4.1.4."""
 
-from suite import REFUSED, Failure, case, dialogue
+from suite import NOT_DONE, REFUSED, Failure, case, dialogue
 
 MAIL = "MAIL FROM:<a@client.example>"
 RCPT = "RCPT TO:<%v>"
@@ -45,7 +45,7 @@ keeps("data-argument", "DATA now", REFUSED)
 def _(test):
     s = test.session()
     s.command(MAIL, "250")
-    s.command(b"RCPT TO:<" + test.foreign + b">", REFUSED)
+    s.command(b"RCPT TO:<" + test.foreign + b">", NOT_DONE)
     reply = s.command("DATA", "354|503|554")
     if reply.code == "354":
         s.command(".", "5..", "no recipient was taken")
@@ -56,9 +56,9 @@ def _(test):
 def _(test):
     s = test.session()
     s.command(MAIL, "250")
-    s.command(b"RCPT TO:<" + test.foreign + b">", REFUSED)
+    s.command(b"RCPT TO:<" + test.foreign + b">", NOT_DONE)
     s.command(b"RCPT TO:<" + test.valid + b">", "25.")
-    s.command(b"RCPT TO:<" + test.foreign + b">", REFUSED)
+    s.command(b"RCPT TO:<" + test.foreign + b">", NOT_DONE)
     s.command("DATA", "354")
     s.send(test.head() + b"one\r\n.\r\n")
     s.reply("250")
@@ -141,7 +141,7 @@ def _(test):
 def _(test):
     s = test.session()
     s.command(MAIL, "250")
-    s.command(b"RCPT TO:<" + test.foreign + b">", REFUSED)
+    s.command(b"RCPT TO:<" + test.foreign + b">", NOT_DONE)
 
 
 def no_relay(name, path):
@@ -149,7 +149,7 @@ def no_relay(name, path):
     def _(test):
         s = test.session()
         s.command(MAIL, "250")
-        reply = s.command(test.fill(path), "25.|5..")
+        reply = s.command(test.fill(path), "25.|[45]..")
         if reply.is_like("25."):
             raise Failure("taken: %s" % reply)
 

@@ -1,6 +1,6 @@
 """Grammar of paths and parameters: RFC 5321 sections 4.1.1.11, 4.1.2, 4.1.3, 4.5.1 and 4.5.3.1."""
 
-from suite import REFUSED, dialogue, octets
+from suite import NOT_DONE, REFUSED, dialogue, octets
 
 LONG_DOMAIN = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
 
@@ -51,7 +51,6 @@ not_taken("no-from", "MAIL <a@client.example>", "FROM: belongs to MAIL.")
 not_taken("to", "MAIL TO:<a@client.example>", "TO: does not belong to MAIL.")
 not_taken("no-colon", "MAIL FROM <a@client.example>", "The colon belongs to FROM.")
 not_taken("unclosed", "MAIL FROM:<a@client.example")
-not_taken("unopened", "MAIL FROM:a@client.example>")
 not_taken("text-behind", "MAIL FROM:<a@client.example>x")
 not_taken("parameter-behind", "MAIL FROM:<a@client.example>SIZE=1")
 not_taken("two-paths", "MAIL FROM:<a@client.example><b@client.example>")
@@ -60,7 +59,6 @@ not_taken("no-domain", "MAIL FROM:<a@>")
 not_taken("no-local", "MAIL FROM:<@client.example>")
 not_taken("only-at", "MAIL FROM:<@>")
 not_taken("blank", "MAIL FROM:<a b@client.example>")
-not_taken("blank-domain", "MAIL FROM:<a@client .example>")
 not_taken("unclosed-quote", 'MAIL FROM:<"a@client.example>')
 not_taken("open-less", "MAIL FROM:<<a@client.example>")
 not_taken("nul", b"MAIL FROM:<a\0b@client.example>", "A NUL is no part of a path (and ends none).")
@@ -99,7 +97,6 @@ recipient("from", "RCPT FROM:<%v>", REFUSED, "FROM: does not belong to RCPT.")
 recipient("no-to", "RCPT <%v>", REFUSED, "TO: belongs to RCPT.")
 recipient("no-colon", "RCPT TO <%v>", REFUSED, "The colon belongs to TO.")
 recipient("unclosed", "RCPT TO:<%v", REFUSED, "A path is closed.")
-recipient("unopened", "RCPT TO:%v>", REFUSED, "A path is opened.")
 recipient("text-behind", "RCPT TO:<%v>x", REFUSED, "What follows a path is a blank.")
 recipient("no-domain", "RCPT TO:<user@>", REFUSED, "A domain has at least one label.")
 recipient("no-local", "RCPT TO:<@%d>", REFUSED, "There is a local part.")
@@ -112,9 +109,9 @@ recipient("8-bit", b"RCPT TO:<caf\xe9@%d>", REFUSED, "Octets above 127 need SMTP
 dialogue("recipient.upper-case-domain", "5321 2.4", "Domains have no case.",
          [MAIL, "RCPT TO:<%l@EXAMPLE.ORG>"], "25.|5..")
 dialogue("recipient.over-long", "5321 4.5.3.1.3", "A path of 1,000 octets gets a reply of the right form.",
-         [MAIL, b"RCPT TO:<" + b"a" * 980 + b"@elsewhere.example>"], REFUSED)
+         [MAIL, b"RCPT TO:<" + b"a" * 980 + b"@elsewhere.example>"], NOT_DONE)
 dialogue("recipient.escape", "5321 4.2", "A control octet does not come back in a reply.",
-         [MAIL, b"RCPT TO:<\x1b[31m@elsewhere.example>"], REFUSED)
+         [MAIL, b"RCPT TO:<\x1b[31m@elsewhere.example>"], NOT_DONE)
 
 dialogue("parameter.unknown", "5321 4.1.1.11", "A parameter that is not known is refused with 555.", MAIL + " XYZZY=1", "555|50[14]",
          then=("RCPT TO:<%v>", "503"))

@@ -1,7 +1,7 @@
 """RFC 2920: groups of commands. Only RSET, MAIL, RCPT and text may stand inside a group; what else a group
 has comes last, as a client must do it."""
 
-from suite import QUIET_S, REFUSED, Failure, case
+from suite import NOT_DONE, QUIET_S, REFUSED, Failure, case
 
 MAIL = b"MAIL FROM:<a@client.example>\r\n"
 
@@ -38,9 +38,9 @@ group("envelope", "2920 3.1", "DATA may end a group.", MAIL + RCPT + b"DATA\r\n"
 group("three-recipients", "2920 3.1", "Each command of a group has its reply.", MAIL + RCPT * 3 + b"DATA\r\n",
       ["250", "25.", "25.", "25.", "354"])
 group("one-refused", "2920 3.1", "A refused recipient in a group does not harm the others.", MAIL + FOREIGN + RCPT + b"DATA\r\n",
-      ["250", "5..", "25.", "354"])
+      ["250", "[45]..", "25.", "354"])
 group("last-refused", "2920 3.1", "A refused recipient in a group does not harm the others.", MAIL + RCPT + FOREIGN + b"DATA\r\n",
-      ["250", "25.", "5..", "354"])
+      ["250", "25.", "[45]..", "354"])
 group("rset-first", "2920 3.1", "RSET may stand in a group.", b"RSET\r\n" + MAIL + RCPT + b"DATA\r\n", ["250", "250", "25.", "354"])
 group("rset-between", "2920 3.1", "RSET in a group forgets what stood before it.", MAIL + RCPT + b"RSET\r\n" + MAIL + b"DATA\r\n",
       ["250", "25.", "250", "250", "503|554"])
@@ -61,7 +61,7 @@ def _(test):
     s = test.session()
     s.need("PIPELINING")
     s.send(MAIL + test.fill(FOREIGN) * 2 + b"DATA\r\n")
-    for want in "250", REFUSED, REFUSED:
+    for want in "250", NOT_DONE, NOT_DONE:
         s.reply(want)
     if s.reply("354|503|554").code == "354":
         s.command(".", REFUSED)

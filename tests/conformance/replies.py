@@ -1,13 +1,13 @@
 """Form and contents of replies: RFC 5321 sections 4.2 and 4.5.3.1.5, RFC 2034, RFC 3463. The form of each reply
 is judged whenever one is read (wire.py); here are commands that tempt a server."""
 
-from suite import REFUSED, Failure, case, dialogue
+from suite import NOT_DONE, REFUSED, Failure, case, dialogue
 
 MAIL = "MAIL FROM:<a@client.example>"
 
 
 def echoes(name, line, must="A reply line has at most 512 octets, whatever the command was."):
-    dialogue("reply." + name, "5321 4.5.3.1.5", must, line, "25.|21.|5..")
+    dialogue("reply." + name, "5321 4.5.3.1.5", must, line, "25.|21.|[45]..")
 
 
 echoes("long-verb", b"X" * 900)
@@ -18,9 +18,9 @@ echoes("long-vrfy", b"VRFY " + b"a" * 900 + b"@elsewhere.example")
 echoes("long-sender", b"MAIL FROM:<" + b"a" * 900 + b"@client.example>")
 echoes("long-bad-sender", b"MAIL FROM:<" + b"a" * 900)
 echoes("long-parameter", b"MAIL FROM:<a@client.example> X" + b"a" * 900 + b"=1")
-echoes("percent", b"VRFY %s%n%x%d", "Nothing that a client says is a format.")
+echoes("percent", b"VRFY %s%n%x%p", "Nothing that a client says is a format.")
 dialogue("reply.long-recipient", "5321 4.5.3.1.5", "A reply line has at most 512 octets, whatever the command was.",
-         [MAIL, b"RCPT TO:<" + b"a" * 900 + b"@elsewhere.example>"], "5..")
+         [MAIL, b"RCPT TO:<" + b"a" * 900 + b"@elsewhere.example>"], "[45]..")
 dialogue("reply.long-bad-recipient", "5321 4.5.3.1.5", "A reply line has at most 512 octets, whatever the command was.",
          [MAIL, b"RCPT TO:<" + b"a." * 450], "5..")
 
@@ -68,9 +68,9 @@ status("unknown", ["XYZZY"], "5.5.", "50.")
 status("order", ["RCPT TO:<%v>"], "5.5.", "503")
 status("mail-twice", [MAIL, MAIL], "5.5.", "503")
 status("data-first", ["DATA"], "5.5.", "503|554")
-status("bad-sender", ["MAIL FROM:<a@b@c.example>"], "5.", REFUSED)
+status("bad-sender", ["MAIL FROM:<a@c.example"], "5.", REFUSED)
 status("bad-recipient", [MAIL, "RCPT TO:<a@"], "5.", REFUSED)
-status("relay", [MAIL, "RCPT TO:<%f>"], "5.7.", REFUSED)
+status("relay", [MAIL, "RCPT TO:<%f>"], "", NOT_DONE)
 status("unknown-parameter", [MAIL + " XYZZY=1"], "5.5.", REFUSED)
 status("argument", ["RSET now"], "5.5.", REFUSED)
 

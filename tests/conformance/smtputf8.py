@@ -1,6 +1,6 @@
 """RFC 6531: internationalized mail."""
 
-from suite import REFUSED, Failure, case, dialogue, octets
+from suite import NOT_DONE, REFUSED, Failure, case, dialogue, octets
 
 MAIL = b"MAIL FROM:<%s>%s"
 NOTHING = ("RCPT TO:<%v>", "503")
@@ -32,7 +32,6 @@ sender("quoted", "A quoted string may be UTF-8.", '"é à"@client.example', "250
 sender("other-parameters", "It stands beside other parameters.", "é@client.example", "250", b" BODY=8BITMIME SMTPUTF8")
 sender("value", "SMTPUTF8 has no value.", "a@client.example", REFUSED, b" SMTPUTF8=1")
 sender("empty-value", "SMTPUTF8 has no value.", "a@client.example", REFUSED, b" SMTPUTF8=")
-sender("twice", "A parameter comes once.", "a@client.example", REFUSED, b" SMTPUTF8 SMTPUTF8")
 sender("not-said", "Without the parameter such an address is refused.", "é@client.example", REFUSED, b"")
 sender("invalid-latin1", "What is not UTF-8 is refused.", b"caf\xe9@client.example", REFUSED)
 sender("invalid-lone", "A continuation alone is not UTF-8.", b"a\x80b@client.example", REFUSED)
@@ -47,8 +46,8 @@ dialogue("smtputf8.rcpt-not-said", "6531 3.3", "A recipient beyond US-ASCII is r
          [b"MAIL FROM:<a@client.example>", "RCPT TO:<é@%d>"], REFUSED, need=NEED, then=("DATA", "503|554"))
 dialogue("smtputf8.rcpt-invalid", "6531 3.3", "A recipient that is not UTF-8 is refused.",
          [b"MAIL FROM:<a@client.example> SMTPUTF8", b"RCPT TO:<caf\xe9@%d>"], REFUSED, need=NEED, then=("DATA", "503|554"))
-dialogue("smtputf8.rcpt-form", "6531 3.3", "A recipient beyond US-ASCII gets a reply of US-ASCII.",
-         [b"MAIL FROM:<a@client.example> SMTPUTF8", "RCPT TO:<é@elsewhere.example>"], REFUSED, need=NEED)
+dialogue("smtputf8.rcpt-form", "6531 3.7.4", "A reply about a recipient beyond US-ASCII is US-ASCII or UTF-8.",
+         [b"MAIL FROM:<a@client.example> SMTPUTF8", "RCPT TO:<é@elsewhere.example>"], NOT_DONE, need=NEED)
 dialogue("smtputf8.rcpt-parameter", "6531 3.4", "SMTPUTF8 is no parameter of RCPT.",
          [b"MAIL FROM:<a@client.example>", "RCPT TO:<%v> SMTPUTF8"], REFUSED, need=NEED)
 dialogue("smtputf8.forgotten", "5321 4.1.1.5", "RSET forgets that SMTPUTF8 was said.",
@@ -74,5 +73,5 @@ def _(test):
     s.need("SMTPUTF8")
     test.open_text(s, sender="é@client.example".encode(), parameters=b" SMTPUTF8")
     s.command(".", "250")
-    if b"with UTF8SMTP" not in test.headers():
+    if b"with utf8smtp" not in test.headers().lower():
         raise Failure("%r" % test.headers())

@@ -49,13 +49,22 @@ class Reply:
         return found and found[0].strip().decode()
 
 
-def judge_line(line):
-    """RFC 5321 sections 2.3.8, 4.2 and 4.5.3.1.5. The line has its end; returns code, mark, text."""
+def is_utf8(octets):
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def judge_line(line, utf8=False):
+    """RFC 5321 sections 2.3.8, 4.2 and 4.5.3.1.5. The line has its end; returns code, mark, text. UTF-8 may come
+    when the client has said SMTPUTF8: RFC 6531 section 3.7.4."""
     if not line.endswith(b"\r\n"):
         raise Failure("a reply line ends in LF alone: " + show(line))
     if len(line) > 512:
         raise Failure("a reply line has %d octets: %s" % (len(line), show(line)))
-    if re.search(rb"[^\t -~]", line[:-2]):
+    if re.search(rb"[^\t -~\x80-\xff]" if utf8 and is_utf8(line) else rb"[^\t -~]", line[:-2]):
         raise Failure("a reply line has unprintable octets: " + show(line))
     found = REPLY_LINE.fullmatch(line[:-2])
     if found is None:
@@ -94,6 +103,7 @@ class Session:
         self.timeout = target.timeout
         self.pending = b""
         self.tls = False
+        self.utf8 = False
         self.extensions = {}
         self.process = None
         self.sent = []
@@ -122,6 +132,7 @@ class Session:
     def send(self, octets):
         """What cannot be sent because the server has closed is found out at the next reply."""
         self.sent.append(octets[-60:])
+        self.utf8 = self.utf8 or b"SMTPUTF8" in octets.upper()
         self.sock.settimeout(self.left(self.timeout))
         try:
             self.sock.sendall(octets)
@@ -162,7 +173,7 @@ class Session:
     def reply(self, want=None, why=""):
         texts, code = [], None
         while True:
-            this, mark, text = judge_line(self.line())
+            this, mark, text = judge_line(self.line(), self.utf8)
             if code not in (None, this):
                 raise Failure("the lines of one reply differ in their code: %s, %s" % (code, this))
             code = this
