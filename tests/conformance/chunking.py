@@ -27,6 +27,7 @@ def arrives(name, must, pieces, rfc="3030 2"):
     @case("bdat." + name, rfc, must)
     def _(test):
         s = begun(test)
+        s.need_room(sum(map(len, pieces)))
         for number, piece in enumerate(pieces):
             chunk(s, (test.head() if number == 0 else b"") + piece, number == len(pieces) - 1)
         test.stored(*lines(b"".join(pieces)))

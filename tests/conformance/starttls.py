@@ -201,6 +201,7 @@ def _(test):
 def _(test):
     s = begun(test)
     s.ehlo()
+    s.need_room(210000)
     test.open_text(s)
     text = b"".join(b"%06d " % n + b"x" * 60 + b"\r\n" for n in range(3000))
     s.send(text + b".\r\n")

@@ -13,6 +13,7 @@ def arrives(name, must, sent, stored, rfc="5321 4.5.2", parameters=b"", may_refu
         s = test.session()
         if parameters:
             s.need("8BITMIME")
+        s.need_room(len(sent))
         test.open_text(s, parameters=parameters)
         s.send(sent + b".\r\n")
         if s.reply("250|5.." if may_refuse else "250").code == "250":

@@ -208,6 +208,12 @@ class Session:
             if not self.has(extension):
                 raise Skip("%s is not announced" % extension)
 
+    def need_room(self, size_bytes):
+        """For a text of that size."""
+        most = self.extensions.get("SIZE", "")
+        if most.isdigit() and 0 < int(most) < size_bytes + 5000:
+            raise Skip("SIZE %s is too small" % most)
+
     def quiet(self, seconds):
         """Nothing comes in that time."""
         try:

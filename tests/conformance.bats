@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# What the RFCs ask of an SMTP server (tests/conformance), asked of smtpd in every way that it is started in, and
+# of a server with planted faults, each of which must be noticed.
+
+bats_require_minimum_version 1.5.0
+load helpers
+load peers
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return 1
+	PATH=$BIN:$PATH
+	requires python3 python3
+	own_folder memory
+	mail_home "$OWN/home"
+	echo 1000000 >"$PORTERO_HOME/control/databytes"
+	unset TCPREMOTEHOST TCPREMOTEINFO TCPREMOTEIP TCPLOCALHOST TCPLOCALIP SMTPNEWLINE
+	export DNSCACHEIP=127.0.0.1:1 # tcp-env asks for names: nobody answers there, at once
+}
+
+teardown() {
+	stop_all
+	remove_own_folder
+}
+
+# conforms ARGUMENT...: the whole suite, with 0 failed, and no fewer passed than RFC 5321 has cases.
+conforms() {
+	local passed
+
+	python3 -B "$BATS_TEST_DIRNAME/conformance" --valid user@example.org --maildir "$MAILDIR" "$@" >out || {
+		cat out
+		return 1
+	}
+	passed=$(sed -n 's/^\([0-9]*\) passed, 0 failed.*/\1/p' out)
+	[ "$passed" -ge 450 ]
+	echo "# $(tail -n 1 out)" >&3
+}
+
+@test "smtpd alone" {
+	TCPREMOTEIP=192.0.2.7 conforms --spawn "$BIN/smtpd"
+}
+
+@test "smtpd under tcpserver" {
+	start_server -H -R -l0 127.0.0.1 0 smtpd
+	conforms --port "$PORT"
+}
+
+@test "smtpd under tcpserver --resident" {
+	start_server -H -R -l0 --resident 8 127.0.0.1 0 smtpd
+	conforms --port "$PORT"
+}
+
+@test "smtpd under inetd" {
+	program_of openbsd-inetd /usr/sbin/inetd
+	echo "$QMAILQUEUE" >"$PORTERO_HOME/control/queue"
+	unset QMAILQUEUE
+	PORT=$(free_port 127.0.0.1)
+	# .N: so many a minute
+	echo "127.0.0.1:$PORT stream tcp nowait.100000 $(id -un) $BIN/tcp-env tcp-env -R $BIN/qmail-smtpd" >inetd.conf
+	background "$PROGRAM" -d -E "$PWD/inetd.conf" 2>log
+	wait_for listens 127.0.0.1 "$PORT"
+	conforms --port "$PORT"
+}
+
+@test "the cases have names, sections and sentences, and are more than 300" {
+	run -0 python3 -B "$BATS_TEST_DIRNAME/conformance" --list
+	[[ "${lines[-1]}" =~ ^([0-9]+)' cases'$ ]]
+	[ "${BASH_REMATCH[1]}" -gt 300 ]
+	unset 'lines[-1]'
+	for line in "${lines[@]}"; do
+		[[ "$line" =~ ^[^[:space:]]+$'\t''RFC '[0-9]{4,5}(' '[0-9.]+)?$'\t'[^[:space:]].*[.\)]$ ]] || { echo "$line"; false; }
+	done
+}
+
+@test "a fault is noticed, and a server without one passes" {
+	requires openssl openssl
+	python3 -B "$BATS_TEST_DIRNAME/conformance/faulty.py" >faults || {
+		grep -A 10 '^not ok' faults
+		false
+	}
+	echo "# $(grep -c '^ok .*noticed' faults) planted faults noticed" >&3
+}
