@@ -14,6 +14,7 @@ setup() {
 	mail_home "$OWN/home"
 	echo 1000000 >"$PORTERO_HOME/control/databytes"
 	unset TCPREMOTEHOST TCPREMOTEINFO TCPREMOTEIP TCPLOCALHOST TCPLOCALIP SMTPNEWLINE
+	export QUEUECAN='SMTPUTF8 DSN BINARYMIME' # so that these are asked for too
 	export DNSCACHEIP=127.0.0.1:1 # tcp-env asks for names: nobody answers there, at once
 }
 
@@ -22,31 +23,36 @@ teardown() {
 	remove_own_folder
 }
 
-# conforms ARGUMENT...: the whole suite, with 0 failed, and no fewer passed than RFC 5321 has cases.
+# What the way of starting could change: a process for each client is the whole cost of these tests, so grammar is
+# judged where it is cheap.
+NOT_GRAMMAR='^(greeting|ehlo|helo|quit|split|order|text|trace|pipelining.*[^t]$|bdat|foreign|limit|hops)'
+
+# conforms AT_LEAST ARGUMENT...: so many cases are passed, and none is failed.
 conforms() {
-	local passed
+	local passed least=$1
+	shift
 
 	python3 -B "$BATS_TEST_DIRNAME/conformance" --valid user@example.org --maildir "$MAILDIR" "$@" >out || {
 		cat out
 		return 1
 	}
 	passed=$(sed -n 's/^\([0-9]*\) passed, 0 failed.*/\1/p' out)
-	[ "$passed" -ge 450 ]
+	[ "$passed" -ge "$least" ]
 	echo "# $(tail -n 1 out)" >&3
 }
 
 @test "smtpd alone" {
-	TCPREMOTEIP=192.0.2.7 conforms --spawn "$BIN/smtpd"
+	TCPREMOTEIP=192.0.2.7 conforms 600 --spawn "$BIN/smtpd"
 }
 
 @test "smtpd under tcpserver" {
 	start_server -H -R -l0 127.0.0.1 0 smtpd
-	conforms --port "$PORT"
+	conforms 200 --port "$PORT" --only "$NOT_GRAMMAR"
 }
 
 @test "smtpd under tcpserver --resident" {
 	start_server -H -R -l0 --resident 8 127.0.0.1 0 smtpd
-	conforms --port "$PORT"
+	conforms 600 --port "$PORT"
 }
 
 @test "smtpd under inetd" {
@@ -58,17 +64,14 @@ conforms() {
 	echo "127.0.0.1:$PORT stream tcp nowait.100000 $(id -un) $BIN/tcp-env tcp-env -R $BIN/qmail-smtpd" >inetd.conf
 	background "$PROGRAM" -d -E "$PWD/inetd.conf" 2>log
 	wait_for listens 127.0.0.1 "$PORT"
-	conforms --port "$PORT"
+	conforms 200 --port "$PORT" --only "$NOT_GRAMMAR"
 }
 
 @test "the cases have names, sections and sentences, and are more than 300" {
 	run -0 python3 -B "$BATS_TEST_DIRNAME/conformance" --list
 	[[ "${lines[-1]}" =~ ^([0-9]+)' cases'$ ]]
 	[ "${BASH_REMATCH[1]}" -gt 300 ]
-	unset 'lines[-1]'
-	for line in "${lines[@]}"; do
-		[[ "$line" =~ ^[^[:space:]]+$'\t''RFC '[0-9]{4,5}(' '[0-9.]+)?$'\t'[^[:space:]].*[.\)]$ ]] || { echo "$line"; false; }
-	done
+	[ "$(grep -cP '^\S+\tRFC \d{4,5}( [\d.]+)?\t\S.*[.)]$' <<<"$output")" = "${BASH_REMATCH[1]}" ]
 }
 
 @test "a fault is noticed, and a server without one passes" {

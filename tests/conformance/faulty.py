@@ -717,7 +717,7 @@ def caught(fault, folder, context):
 def all_caught(numbered, folder, context):
     """Some faults at a time: most of the time they wait."""
     fine = []
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for (number, fault), by in zip(numbered, pool.map(lambda x: caught(x[1], folder, context), numbered)):
             print("%s %d - noticed: %s" % ("ok" if by else "not ok", number, fault))
             print("# %s" % ("%s: %s" % (by.case.name, by.why) if by else "no case of " + FAULTS[fault]), flush=True)
