@@ -2,27 +2,68 @@
 #include "queue/door.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/str.h"
-#include "queue/door_broker.h"
+#include "net/resident.h"
+#include "queue/door_fds.h"
 
 /* How long a queue program may take to read on, or to answer. No client waits longer than this for the reply to
  * its final dot (10 minutes, RFC 5321 section 4.5.3.2.6). */
 enum { PATIENCE_MS = 20 * 60 * 1000 };
 
+enum { WORDS_MAX = 16, COMMAND_MAX = 1024 };
+
+struct command {
+	char text[COMMAND_MAX];
+	char *words[WORDS_MAX + 1];
+};
+
+static const char *parse_command(struct command *c, const char *text)
+{
+	size_t n = strlen(text), count = 0;
+	char *rest = NULL, *word;
+
+	if (n >= sizeof c->text)
+		return "queue command is too long";
+	memcpy(c->text, text, n + 1);
+	for (word = strtok_r(c->text, " \t", &rest); word != NULL; word = strtok_r(NULL, " \t", &rest)) {
+		if (count == WORDS_MAX)
+			return "queue command has too many words";
+		c->words[count++] = word;
+	}
+	c->words[count] = NULL;
+	return count == 0 ? "queue command is empty" : NULL;
+}
+
+enum { MESSAGE, ENVELOPE, ERRORS, PIPES };
+
+static const struct broker_pipe pipes[PIPES] = {
+	[MESSAGE] = { .way = BROKER_WE_WRITE, .fd = { MESSAGE_FD, MESSAGE_FD } },
+	[ENVELOPE] = { .way = BROKER_WE_WRITE, .fd = { ENVELOPE_FD, ENVELOPE_FD } },
+	[ERRORS] = { .way = BROKER_WE_READ, .fd = { OLD_ERROR_FD, ERROR_FD } },
+};
+
 const char *door_open(struct door *d, const char *command, int null_log)
 {
-	*d = (struct door){ .broker = -1, .message = -1, .envelope = -1, .errors = -1 };
+	struct command c;
+	const struct broker_program program = { .argv = c.words,
+		.pipes = pipes,
+		.pipe_count = PIPES,
+		.timeout_ms = -1,
+		.null_log = null_log != 0,
+		.settable = resident_of_connection };
+	const char *wrong;
+
+	*d = (struct door){ .broker = { .sock = -1 }, .message = -1, .envelope = -1, .errors = -1 };
 	if (strncmp(command, "unix:", 5) == 0)
 		return "queue sockets are not spoken by this version; name a command";
-	return broker_start(command, null_log, &d->broker, &d->broker_pid);
+	wrong = parse_command(&c, command);
+	return wrong != NULL ? wrong : broker_open(&d->broker, &program);
 }
 
 /* ---- answers ------------------------------------------------------------------------------------------- */
@@ -107,42 +148,6 @@ static void answer_of_status(struct door_answer *a, int status, int errors)
 
 /* ---- handing in ---------------------------------------------------------------------------------------- */
 
-/* fds may be NULL. -1 with errno: the broker is gone or says nothing in time. */
-static int read_report(struct door *d, struct report *r, int *fds)
-{
-	struct pollfd p = { .fd = d->broker, .events = POLLIN };
-	struct iovec iov = { .iov_base = r, .iov_len = sizeof *r };
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(PIPES * sizeof(int))];
-	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
-	};
-	const struct cmsghdr *c;
-	ssize_t n;
-
-	do {
-		int ready = poll(&p, 1, PATIENCE_MS);
-
-		if (ready == 0) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
-		n = ready == -1 ? -1 : recvmsg(d->broker, &m, MSG_CMSG_CLOEXEC);
-	} while (n == -1 && errno == EINTR);
-	if (n != (ssize_t)sizeof *r) {
-		errno = EPIPE;
-		return -1;
-	}
-	c = CMSG_FIRSTHDR(&m);
-	if (fds != NULL && r->error == 0) {
-		if (c == NULL || c->cmsg_len != CMSG_LEN(PIPES * sizeof *fds)) {
-			errno = EPROTO;
-			return -1;
-		}
-		memcpy(fds, CMSG_DATA(c), PIPES * sizeof *fds);
-	}
-	return 0;
-}
-
 static void close_fd(int *fd)
 {
 	if (*fd != -1)
@@ -150,56 +155,48 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* After this every message is refused: what the broker does next would answer the wrong question. */
-static void give_up(struct door *d)
+static bool is_among(char *const vector[], size_t count, const char *pair)
 {
-	close_fd(&d->broker);
-	close_fd(&d->message);
-	close_fd(&d->envelope);
-	close_fd(&d->errors);
+	const size_t name = strcspn(pair, "=") + 1;
+
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(vector[i], pair, name) == 0)
+			return true;
+	return false;
 }
 
-static int request(const struct door *d)
+/* What every program is told of the connection: none is named twice. */
+static char **variables(const struct door *d)
 {
-	static struct request q;
-	static char *vector[RESIDENT_VARS + 1];
+	static char *vector[ENV_BLOCK_VARS + 1];
 	size_t count = 0;
-	ssize_t n;
 
-	if (!d->resident)
-		return send(d->broker, "r", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
-	for (char **v = environ; *v != NULL && count < RESIDENT_VARS; v++)
-		if (resident_of_connection(*v))
+	if (!d->resident && d->more == NULL)
+		return NULL;
+	for (char *const *v = d->more; v != NULL && *v != NULL && count < ENV_BLOCK_VARS; v++)
+		vector[count++] = *v;
+	for (char **v = environ; *v != NULL && count < ENV_BLOCK_VARS; v++)
+		if (resident_of_connection(*v) && !is_among(vector, count, *v))
 			vector[count++] = *v;
 	vector[count] = NULL;
-	q.kind = 'e';
-	n = resident_encode(vector, q.block, sizeof q.block);
-	if (n == -1)
-		return -1;
-	n = send(d->broker, &q, (size_t)n + 1, MSG_NOSIGNAL);
-	memset(&q, 0, n == -1 ? sizeof q : (size_t)n); /* it is the client's */
-	return n == -1 ? -1 : 0;
+	return vector;
 }
 
 int door_begin(struct door *d, struct door_answer *answer)
 {
-	struct report r;
-	int fds[PIPES];
+	int ends[PIPES];
 
-	if (d->broker != -1 && (request(d) == -1 || read_report(d, &r, fds) == -1))
-		give_up(d);
-	if (d->broker == -1) {
-		answer_set(answer, "Zqqt failure (#4.3.0)"); /* qmail-smtpd's words for "cannot start" */
+	if (broker_start(&d->broker, variables(d), PATIENCE_MS, ends, &d->pid) == -1) {
+		if (d->broker.sock == -1)
+			answer_set(answer,
+				"Zqqt failure (#4.3.0)"); /* qmail-smtpd's words for "cannot start" */
+		else
+			answer_set(answer, text_of_code(DOOR_NO_EXEC));
 		return -1;
 	}
-	if (r.error != 0) {
-		answer_set(answer, text_of_code(DOOR_NO_EXEC));
-		return -1;
-	}
-	d->message = fds[MESSAGE];
-	d->envelope = fds[ENVELOPE];
-	d->errors = fds[ERRORS];
-	d->pid = r.pid;
+	d->message = ends[MESSAGE];
+	d->envelope = ends[ENVELOPE];
+	d->errors = ends[ERRORS];
 	return 0;
 }
 
@@ -223,19 +220,17 @@ int door_write(struct door *d, const char *p, size_t n)
 
 void door_end(struct door *d, const struct envelope *e, struct door_answer *answer)
 {
-	struct report r;
+	struct broker_end end;
 	int handed;
 
 	close_fd(&d->message);
 	handed = put(d->envelope, e->bytes, e->len);
 	close_fd(&d->envelope);
-	if (read_report(d, &r, NULL) == -1) {
+	if (broker_wait(&d->broker, PATIENCE_MS, &end) == -1)
 		answer_set(
 			answer, errno == ETIMEDOUT ? text_of_code(DOOR_TIMEOUT) : "Zqq crashed (#4.3.0)");
-		give_up(d);
-		return;
-	}
-	answer_of_status(answer, r.status, d->errors);
+	else
+		answer_of_status(answer, end.status, d->errors);
 	if (handed == -1 && answer->letter == 'K') /* it says yes to an envelope that it did not read */
 		answer_set(answer, text_of_code(DOOR_READ));
 	close_fd(&d->errors);
@@ -243,20 +238,16 @@ void door_end(struct door *d, const struct envelope *e, struct door_answer *answ
 
 void door_abort(struct door *d)
 {
-	struct report r;
+	struct broker_end end;
 
 	close_fd(&d->message);
 	close_fd(&d->envelope);
-	if (read_report(d, &r, NULL) == -1)
-		give_up(d);
+	if (broker_wait(&d->broker, PATIENCE_MS, &end) == -1)
+		errno = 0; /* nothing was handed in, whatever became of the program */
 	close_fd(&d->errors);
 }
 
 void door_close(struct door *d)
 {
-	if (d->broker == -1)
-		return; /* given up: it may still wait for its program */
-	close_fd(&d->broker);
-	while (waitpid(d->broker_pid, NULL, 0) == -1 && errno == EINTR)
-		;
+	broker_close(&d->broker);
 }

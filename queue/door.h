@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/broker.h"
 #include "mail/envelope.h"
 
 enum { DOOR_TEXT = 256 };
@@ -21,13 +22,13 @@ enum { DOOR_TEXT = 256 };
 /* ---- the side that hands in ---------------------------------------------------------------------------- */
 
 struct door {
-	int broker; /* to the process that starts the queue program for us; -1: no door */
-	pid_t broker_pid;
+	struct broker broker; /* starts the queue program for us; its sock is -1: no door */
 	int message;
 	int envelope;
 	int errors;
 	pid_t pid;     /* of the queue program */
 	bool resident; /* environ changes: tell each program what it says of the connection (net/resident.h) */
+	char *const *more; /* NULL, or variables of that kind which come before those of environ */
 };
 
 struct door_answer {

@@ -5,7 +5,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "queue/door.h"
-#include "queue/door_broker.h"
+#include "queue/door_fds.h"
 
 static ssize_t read_some(int fd, char *p, size_t n)
 {
@@ -19,7 +19,7 @@ static ssize_t read_some(int fd, char *p, size_t n)
 
 ssize_t door_read_message(char *p, size_t n)
 {
-	return read_some(0, p, n);
+	return read_some(MESSAGE_FD, p, n);
 }
 
 enum door_exit door_read_envelope(struct envelope *e)
@@ -33,7 +33,7 @@ enum door_exit door_read_envelope(struct envelope *e)
 			door_tell('D', "envelope is larger than this queue takes (#5.5.3)");
 			return DOOR_CUSTOM;
 		}
-		n = read_some(1, e->bytes + have, e->cap - have);
+		n = read_some(ENVELOPE_FD, e->bytes + have, e->cap - have);
 		if (n <= 0)
 			return DOOR_READ; /* nobody finished it: nothing is handed in */
 		have += (size_t)n;

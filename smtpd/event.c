@@ -5,62 +5,119 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "smtpd/policy_ask.h"
+#include "smtpd/session.h"
 
-static void put_value(struct str *line, const char *value)
+enum { VALUE_MAX = 255 }; /* bytes of the line: more ends in "..." */
+
+static bool json;
+
+void event_as_json(void)
 {
-	for (; *value != '\0'; value++)
-		str_putc(line, *value > ' ' && *value <= '~' ? *value : '?');
+	json = true;
+	log_plain();
+}
+
+/* ---- one name and its value ---------------------------------------------------------------------------- */
+
+static void put_name(struct str *line, const char *name)
+{
+	if (line->len > 0)
+		str_putc(line, json ? ',' : ' ');
+	str_puts(line, json ? "\"" : "");
+	str_puts(line, name);
+	str_puts(line, json ? "\":" : "=");
+}
+
+/* Blanks are a byte like any other in a string of JSON, and the end of a value elsewhere. */
+static void put_bytes(struct str *line, const char *value)
+{
+	const size_t end = line->len + VALUE_MAX;
+
+	for (; *value != '\0'; value++) {
+		if (line->len >= end) {
+			str_puts(line, "...");
+			return;
+		}
+		if (json && (*value == '"' || *value == '\\'))
+			str_putc(line, '\\');
+		str_putc(line, (*value > ' ' && *value <= '~') || (json && *value == ' ') ? *value : '?');
+	}
 }
 
 static void put_pair(struct str *line, const char *name, const char *value)
 {
-	str_putc(line, ' ');
-	str_puts(line, name);
-	str_putc(line, '=');
-	put_value(line, value);
+	put_name(line, name);
+	str_puts(line, json ? "\"" : "");
+	put_bytes(line, value);
+	str_puts(line, json ? "\"" : "");
 }
 
-/* The rest of the line, blanks and all. */
-static void put_text(struct str *line, const char *text)
+static void put_known(struct str *line, const char *name, const char *value)
 {
-	str_puts(line, " text=");
-	str_put_printable(line, text, strlen(text));
+	if (value != NULL && value[0] != '\0')
+		put_pair(line, name, value);
 }
 
 static void put_number(struct str *line, const char *name, uint64_t n)
 {
-	str_putc(line, ' ');
-	str_puts(line, name);
-	str_putc(line, '=');
+	put_name(line, name);
 	str_putu(line, (unsigned long)n);
 }
 
 static void put_address(struct str *line, const char *name, const char *address)
 {
-	str_putc(line, ' ');
-	str_puts(line, name);
-	str_puts(line, "=<");
-	put_value(line, address);
-	str_putc(line, '>');
+	put_name(line, name);
+	str_puts(line, json ? "\"" : "<");
+	put_bytes(line, address);
+	str_puts(line, json ? "\"" : ">");
 }
+
+/* The last: the rest of the line, blanks and all. */
+static void put_text(struct str *line, const char *text)
+{
+	if (json) {
+		put_pair(line, "text", text);
+		return;
+	}
+	put_name(line, "text");
+	str_put_printable(line, text, strlen(text));
+}
+
+/* ---- lines --------------------------------------------------------------------------------------------- */
 
 /* Which command, in small letters; "start" before the first, "command" when it is none of ours. */
 static void put_stage(struct str *line, const struct session *s)
 {
-	const char *c = s->verb != NULL ? s->verb : s->spoke ? "command" : "start";
+	const char *verb = s->verb != NULL ? s->verb : s->spoke ? "command" : "start";
+	char memory[16];
+	struct str stage;
 
-	str_puts(line, " stage=");
-	for (; *c != '\0'; c++)
-		str_putc(line, (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c));
+	str_init(&stage, memory, sizeof memory);
+	for (; *verb != '\0'; verb++)
+		str_putc(&stage, (char)(*verb >= 'A' && *verb <= 'Z' ? *verb - 'A' + 'a' : *verb));
+	put_pair(line, "stage", stage.s);
 }
 
-static void start(struct str *line, const struct session *s)
+static void begin(struct str *line, char memory[LOG_LINE], const struct session *s)
 {
 	const char *ip = s->ucspi[UCSPI_REMOTEIP];
 
-	str_puts(line, "client=");
-	put_value(line, ip != NULL ? ip : "unknown");
+	str_init(line, memory, LOG_LINE);
+	str_puts(line, json ? "{\"program\":\"smtpd\"" : "");
+	put_pair(line, "client", ip != NULL ? ip : "unknown");
 	put_stage(line, s);
+}
+
+static void end(struct str *line, const struct session *s, const char *text)
+{
+	put_known(line, "session", s->id);
+	if (s->tls.on)
+		put_pair(line, "tls", s->tls.version != NULL ? s->tls.version : "yes");
+	put_known(line, "user", s->user);
+	if (text != NULL)
+		put_text(line, text);
+	str_puts(line, json ? "}" : "");
+	log_line(line->s, line->len);
 }
 
 void event_refused(const struct session *s, enum reply r)
@@ -68,19 +125,17 @@ void event_refused(const struct session *s, enum reply r)
 	char memory[LOG_LINE];
 	struct str line;
 
-	str_init(&line, memory, sizeof memory);
-	start(&line, s);
+	begin(&line, memory, s);
 	put_number(&line, "code", (uint64_t)reply_code_now(s, r));
 	put_pair(&line, "reason", reply_reason(r));
 	if (r == REPLY_POLICY)
 		put_pair(&line, "policy", policy_ask_said(s)->by);
-	if (s->helo[0] != '\0')
-		put_pair(&line, "helo", s->helo);
+	put_known(&line, "helo", s->helo);
 	if (s->state != STATE_IDLE) {
 		put_address(&line, "from", s->sender.text);
 		put_address(&line, "to", s->recipient.text);
 	}
-	log_line(line.s, line.len);
+	end(&line, s, NULL);
 }
 
 void event_message(const struct session *s, const struct door_answer *a, uint64_t bytes)
@@ -88,23 +143,19 @@ void event_message(const struct session *s, const struct door_answer *a, uint64_
 	char memory[LOG_LINE];
 	struct str line;
 
-	str_init(&line, memory, sizeof memory);
-	start(&line, s);
-	put_pair(&line, "code", a->letter == 'K' ? "250" : a->letter == 'D' ? "554" : "451");
+	begin(&line, memory, s);
+	put_number(&line, "code", a->letter == 'K' ? 250 : a->letter == 'D' ? 554 : 451);
 	put_pair(&line, "reason",
 		a->letter != 'K'         ? "queue"
 		: policy_ask_discards(s) ? "discarded"
 					 : "queued");
-	put_pair(&line, "helo", s->helo);
+	put_known(&line, "helo", s->helo);
 	put_address(&line, "from", s->sender.text);
 	put_number(&line, "rcpts", s->envelope.recipients);
 	put_number(&line, "bytes", bytes);
 	put_number(&line, "qp", (uint64_t)s->door.pid);
-	if (policy_ask_tags(s)[0] != '\0')
-		put_pair(&line, "tags", policy_ask_tags(s));
-	if (a->letter != 'K')
-		put_text(&line, a->text);
-	log_line(line.s, line.len);
+	put_known(&line, "tags", policy_ask_tags(s));
+	end(&line, s, a->letter == 'K' ? NULL : a->text);
 }
 
 void event_trouble(const struct session *s, const char *what, const char *why)
@@ -112,9 +163,7 @@ void event_trouble(const struct session *s, const char *what, const char *why)
 	char memory[LOG_LINE];
 	struct str line;
 
-	str_init(&line, memory, sizeof memory);
-	start(&line, s);
+	begin(&line, memory, s);
 	put_pair(&line, "trouble", what);
-	put_text(&line, why);
-	log_line(line.s, line.len);
+	end(&line, s, why);
 }

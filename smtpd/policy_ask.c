@@ -3,8 +3,6 @@
 #include <poll.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "smtpd/event.h"
 #include "smtpd/received.h"
@@ -288,7 +286,7 @@ static void fill_session(const struct session *s, struct policy_request *q)
 
 	str_init(&protocol, now->protocol, sizeof now->protocol);
 	received_protocol(s, &protocol);
-	q->session = now->id;
+	q->session = s->id;
 	q->client_address = known(s->ucspi[UCSPI_REMOTEIP]);
 	q->client_name = known(s->ucspi[UCSPI_REMOTEHOST]);
 	q->client_port = known(s->ucspi[UCSPI_REMOTEPORT]);
@@ -414,18 +412,6 @@ static bool is_idle(const struct session *s)
 
 /* ---- the stages ---------------------------------------------------------------------------------------- */
 
-static void name_session(struct policy_ask *a)
-{
-	struct str id;
-
-	str_init(&id, a->now.id, sizeof a->now.id);
-	str_putu(&id, (unsigned long)time(NULL));
-	str_putc(&id, '.');
-	str_putu(&id, (unsigned long)getpid());
-	str_putc(&id, '.');
-	str_putu(&id, ++a->sessions);
-}
-
 enum reply policy_ask_connect(struct session *s)
 {
 	enum reply r;
@@ -434,7 +420,6 @@ enum reply policy_ask_connect(struct session *s)
 		return REPLY_GREETING;
 	policy_ask_close(s);
 	s->ask->now.open = true;
-	name_session(s->ask);
 	for (struct policy_peer *p = s->ask->peers; p < s->ask->peers + s->ask->count; p++)
 		if (p->broken != NULL)
 			tell_failed(s, p, p->broken);
@@ -549,7 +534,7 @@ static int put(struct session *s, struct policy_peer *to, const char *p, size_t 
 		return -1;
 	policy_request_init(&q);
 	q.stage = POLICY_TEXT;
-	q.session = s->ask->now.id;
+	q.session = s->id;
 	q.bytes = n;
 	to->in_session = to->in_transaction = true;
 	wrong = policy_peer_tell(to, &s->ask->buffers, &q, p, n);

@@ -49,7 +49,6 @@ struct policy_session {
 	struct policy_peer *holder; /* of the text, NULL: the queue */
 	uint64_t size;
 	uint64_t delay;
-	char id[64];
 	char protocol[32];
 	char sender_parameters[COMMAND_LINE + 1];
 	char recipient_parameters[COMMAND_LINE + 1];
@@ -61,7 +60,6 @@ struct policy_session {
 struct policy_ask {
 	size_t count;
 	bool failed; /* one of them, and this process ends with its session */
-	unsigned sessions;
 	struct policy_peer peers[POLICY_MAX];
 	char wrong[POLICY_LINE + 256];
 	struct policy_session now;

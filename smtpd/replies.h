@@ -83,7 +83,7 @@ void reply_put_answer(struct session *s, const struct door_answer *a);
 
 int reply_code(enum reply r);
 int reply_code_now(const struct session *s, enum reply r); /* the same, of REPLY_POLICY the policy's */
-const char *reply_reason(enum reply r); /* one word for the log */
-bool reply_blames(enum reply r);        /* the session ends because of what the client did */
+const char *reply_reason(enum reply r);                    /* one word for the log */
+bool reply_blames(enum reply r); /* the session ends because of what the client did */
 
 #endif

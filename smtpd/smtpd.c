@@ -5,25 +5,32 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "base/str.h"
 #include "net/resident.h"
 #include "smtpd/command.h"
 #include "smtpd/event.h"
 #include "smtpd/fresh.h"
+#include "smtpd/look.h"
 #include "smtpd/policy_ask.h"
 #include "smtpd/starttls.h"
 
-#define USAGE "smtpd: usage: smtpd\n"
+#define USAGE "smtpd: usage: smtpd [--log=json] [--check | --as-client IP [-x CDB]]\n"
 
 static const char help[] =
 	USAGE "Speaks SMTP on descriptors 0 and 1; started by tcpserver, inetd, xinetd and their like.\n"
 	      "Configured by control files and environment: see smtpd(8).\n"
-	      "  --help      this text\n"
-	      "  --version   the version of portero\n";
+	      "  --log=json      log lines as objects of JSON\n"
+	      "  --check         say what the control files mean, and what is wrong with them\n"
+	      "  --as-client IP  speak as to a client at this address, on the terminal\n"
+	      "  -x CDB          ... with the variables of its rule in this file\n"
+	      "  --help          this text\n"
+	      "  --version       the version of portero\n";
 
 enum {
 	STACK_USED = 16 * 1024,  /* below main; a session needs about 6 KiB: tests/resident.bats looks */
@@ -36,12 +43,25 @@ static struct session session;
 static struct door door; /* starts once a process */
 static struct policy_ask policies;
 
+static void name_session(struct session *s)
+{
+	static unsigned long number;
+	struct str id;
+
+	str_init(&id, s->id, sizeof s->id);
+	str_putu(&id, (unsigned long)time(NULL));
+	str_putc(&id, '.');
+	str_putu(&id, (unsigned long)getpid());
+	str_putc(&id, '.');
+	str_putu(&id, ++number);
+}
+
 static void open_session(struct session *s)
 {
+	name_session(s);
 	s->set = &settings;
 	memcpy(s->ucspi, settings.ucspi, sizeof s->ucspi);
 	s->relay = settings.relay;
-	s->ask = &policies;
 	s->state = STATE_IDLE;
 	s->exit_code = SESSION_EXIT_LEFT; /* unless QUIT is heard */
 	s->in = (struct io_reader){
@@ -52,6 +72,7 @@ static void open_session(struct session *s)
 	};
 	envelope_init(&s->envelope, s->envelope_bytes, sizeof s->envelope_bytes);
 	starttls_open(&s->tls);
+	s->ask = &policies;
 }
 
 static _Noreturn void refuse_session(enum reply r, const char *what, const char *why)
@@ -112,7 +133,6 @@ static int serve(void)
 {
 	struct session *s = &session;
 
-	open_session(s);
 	s->door = door;
 	command_loop(s);
 	policy_ask_close(s);
@@ -132,20 +152,66 @@ static int serve_all(struct resident *resident, const struct fresh *fresh)
 	for (;;) {
 		const int code = serve();
 
-		if (resident->control == -1 || door.broker == -1 || policies.failed || !forget(&session) ||
-			!resident_next(resident, code))
+		if (resident->control == -1 || door.broker.sock == -1 || policies.failed ||
+			!forget(&session) || !resident_next(resident, code))
 			return code;
 		if (!is_for_us(fresh)) {
 			resident_back(resident);
 			return code;
 		}
 		settings_of_connection(&settings);
+		open_session(&session);
 	}
+}
+
+struct options {
+	bool check;
+	const char *as_client;
+	const char *rules;
+};
+
+/* "-name value" and "-name=value", each may stand alone. What is behind the options is ignored, as in
+ * qmail-smtpd. */
+static const char *value(const char *name, char ***argv)
+{
+	const size_t n = strlen(name);
+	const char *word = **argv;
+
+	if (strncmp(word, name, n) != 0 || (word[n] != '=' && word[n] != '\0'))
+		return NULL;
+	if (word[n] == '=')
+		return word + n + 1;
+	if (*++*argv == NULL)
+		die_usage(USAGE);
+	return **argv;
+}
+
+static struct options read_options(char **argv)
+{
+	struct options o = { .check = false };
+	const char *text;
+
+	while (*++argv != NULL && **argv == '-') {
+		if (strcmp(*argv, "--check") == 0)
+			o.check = true;
+		else if (strcmp(*argv, "--log=json") == 0)
+			event_as_json();
+		else if ((text = value("--as-client", &argv)) != NULL)
+			o.as_client = text;
+		else if ((text = value("-x", &argv)) != NULL)
+			o.rules = text;
+		else
+			die_usage(USAGE);
+	}
+	if (o.rules != NULL && o.as_client == NULL)
+		die_usage(USAGE);
+	return o;
 }
 
 int main(int argc, char **argv)
 {
 	struct session *s = &session;
+	struct options options;
 	struct resident resident;
 	struct fresh fresh;
 	const char *wrong;
@@ -153,14 +219,17 @@ int main(int argc, char **argv)
 
 	err_name("smtpd");
 	err_option(argc, argv, help);
-	if (argc > 1 && argv[1][0] == '-')
-		die_usage(USAGE); /* other arguments are ignored, as in qmail-smtpd */
+	options = read_options(argv);
+	if (options.as_client != NULL)
+		look_as_client(options.as_client, options.rules);
 	signal(SIGPIPE, SIG_IGN);
 	log_open("smtpd");
 
 	if (resident_open(&resident) && fresh_open(&fresh) == -1)
 		resident.control = -1; /* this one connection, then */
 	wrong = settings_read(&settings);
+	if (options.check)
+		look_check(&settings, wrong);
 	open_session(s);
 	if (wrong != NULL)
 		refuse_session(REPLY_NO_CONTROLS, wrong, strerror(errno));

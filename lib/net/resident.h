@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { RESIDENT_FD = 3, RESIDENT_BLOCK = 64 * 1024, RESIDENT_VARS = 1024, RESIDENT_BOUND = 100 };
+#include "base/env_block.h"
+
+enum { RESIDENT_FD = 3, RESIDENT_BLOCK = 64 * 1024, RESIDENT_VARS = ENV_BLOCK_VARS, RESIDENT_BOUND = 100 };
 enum { RESIDENT_DONE = 'D', RESIDENT_BACK = 'B' };
 
 #define RESIDENT_ENV "RESIDENT"         /* "3" */

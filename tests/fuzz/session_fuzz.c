@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	session.out = (struct io_writer){
 		.fd = out, .timeout_ms = 1000, .buf = session.out_bytes, .cap = sizeof session.out_bytes
 	};
-	session.door.broker = -1;
+	session.door.broker.sock = -1;
 	session.tls.control = -1;
 	envelope_init(&session.envelope, session.envelope_bytes, sizeof session.envelope_bytes);
 	command_loop(&session);
