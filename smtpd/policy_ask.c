@@ -529,7 +529,7 @@ static int put(struct session *s, struct policy_peer *to, const char *p, size_t 
 	const char *wrong;
 
 	if (to == NULL)
-		return door_write(&s->door, p, n);
+		return door_write(s->door, p, n);
 	if (to->fd == -1)
 		return -1;
 	policy_request_init(&q);
@@ -573,7 +573,7 @@ static int put_headers(struct session *s, struct policy_peer *to)
 int policy_ask_text(struct session *s, const char *p, size_t n)
 {
 	if (is_idle(s))
-		return door_write(&s->door, p, n);
+		return door_write(s->door, p, n);
 	if (put_headers(s, s->ask->now.holder) == -1)
 		return -1;
 	return n > 0 ? put(s, s->ask->now.holder, p, n) : 0;

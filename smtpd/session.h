@@ -10,7 +10,7 @@
 #include "base/io.h"
 #include "mail/address.h"
 #include "mail/envelope.h"
-#include "queue/door.h"
+#include "smtpd/queues.h"
 #include "smtpd/settings.h"
 #include "smtpd/text.h"
 
@@ -61,7 +61,8 @@ struct session {
 	char id[SESSION_ID]; /* unlike any other here: when it began, the process, which of its sessions */
 	struct io_reader in;
 	struct io_writer out;
-	struct door door;
+	struct queues *queues;
+	struct door *door;      /* of the message at hand */
 	struct policy_ask *ask; /* NULL: no policies */
 
 	enum state state;

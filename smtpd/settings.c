@@ -200,6 +200,7 @@ const char *settings_read(struct settings *s)
 	if (s->has_rcpthosts)
 		s->morercpthosts = open_more(&r);
 	(void)list(&r, "badmailfrom", &s->badmailfrom);
+	(void)list(&r, "queues", &s->queues);
 	read_policies(&r, s);
 	find_ips(s);
 	s->on_socket = is_socket(0);

@@ -40,6 +40,7 @@ struct settings {
 	struct control_list badmailfrom;
 	const char *policies_file; /* SMTPPOLICIES, else "policies" */
 	struct control_list policies;
+	struct control_list queues; /* others than queue */
 	const char *ucspi[UCSPI_VARS];
 	uint32_t ips[SETTINGS_IPS]; /* this host's IPv4 addresses, network order */
 	unsigned ip_count;

@@ -40,7 +40,7 @@ enum {
 /* Nothing is written here before it is needed: pages that no session reaches cost nothing. */
 static struct settings settings;
 static struct session session;
-static struct door door; /* starts once a process */
+static struct queues queues;
 static struct policy_ask policies;
 
 static void name_session(struct session *s)
@@ -73,6 +73,7 @@ static void open_session(struct session *s)
 	envelope_init(&s->envelope, s->envelope_bytes, sizeof s->envelope_bytes);
 	starttls_open(&s->tls);
 	s->ask = &policies;
+	s->queues = &queues;
 }
 
 static _Noreturn void refuse_session(enum reply r, const char *what, const char *why)
@@ -133,10 +134,9 @@ static int serve(void)
 {
 	struct session *s = &session;
 
-	s->door = door;
+	s->door = queues_find(&queues, "");
 	command_loop(s);
 	policy_ask_close(s);
-	door = s->door;
 	return s->exit_code;
 }
 
@@ -152,7 +152,7 @@ static int serve_all(struct resident *resident, const struct fresh *fresh)
 	for (;;) {
 		const int code = serve();
 
-		if (resident->control == -1 || door.broker.sock == -1 || policies.failed ||
+		if (resident->control == -1 || queues_lost(&queues) || policies.failed ||
 			!forget(&session) || !resident_next(resident, code))
 			return code;
 		if (!is_for_us(fresh)) {
@@ -236,17 +236,19 @@ int main(int argc, char **argv)
 	wrong = policy_ask_open(&policies, &settings.policies, log_is_syslog());
 	if (wrong != NULL)
 		refuse_session(REPLY_NO_CONTROLS, settings.policies_file, wrong);
-	wrong = door_open(&door, settings.queue, log_is_syslog());
-	if (wrong != NULL) /* DATA will say 451: the client keeps its mail */
-		event_trouble(s, settings.queue, wrong);
-	door.resident = resident.control != -1;
-	if (sandbox_enter(door.resident ? SANDBOX_SMTPD_RESIDENT : SANDBOX_SMTPD) == -1)
+	wrong = queues_open(
+		&queues, settings.queue, &settings.queues, log_is_syslog(), resident.control != -1);
+	if (wrong != NULL)
+		refuse_session(REPLY_NO_CONTROLS, "queues", wrong);
+	if (queues.trouble != NULL) /* DATA will say 451: the client keeps its mail */
+		event_trouble(s, settings.queue, queues.trouble);
+	if (sandbox_enter(resident.control != -1 ? SANDBOX_SMTPD_RESIDENT : SANDBOX_SMTPD) == -1)
 		refuse_session(REPLY_NO_SANDBOX, "sandbox", strerror(errno));
 
 	code = serve_all(&resident, &fresh);
 	close(0); /* the client need not wait for the rest */
 	close(1);
-	door_close(&door);
+	queues_close(&queues);
 	policy_ask_finish(&policies);
 	_exit(code);
 }

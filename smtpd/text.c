@@ -110,6 +110,22 @@ static void take(struct session *s, size_t n)
 	s->text.wire_bytes += used;
 }
 
+/* False: a policy named one that is not there. *answer says what that means. */
+static bool choose_door(struct session *s, struct door_answer *answer)
+{
+	const char *name = policy_ask_queue(s);
+	struct door *chosen = queues_find(s->queues, name);
+
+	if (chosen != NULL) {
+		s->door = chosen;
+		return true;
+	}
+	event_trouble(s, "queues", "a policy names a queue that is not in control/queues");
+	*answer =
+		(struct door_answer){ .letter = 'Z', .text = "mail server is configured wrongly (#4.3.5)" };
+	return false;
+}
+
 /* -1: *answer says why. */
 static int begin(struct session *s, bool dots, struct door_answer *answer)
 {
@@ -120,7 +136,7 @@ static int begin(struct session *s, bool dots, struct door_answer *answer)
 	*t = (struct text){ .refused = REPLY_NONE, .binary = t->binary, .begun_ms = clock_ms() };
 	dotline_init(&t->lines, s->set->newline == NEWLINE_FIX, dots);
 	header_hops_init(&t->hops);
-	if (door_begin(&s->door, answer) == -1)
+	if (!choose_door(s, answer) || door_begin(s->door, answer) == -1)
 		return -1;
 	t->open = true;
 	str_init(&received, memory, sizeof memory);
@@ -132,7 +148,7 @@ static int begin(struct session *s, bool dots, struct door_answer *answer)
 void text_abort(struct session *s)
 {
 	if (s->text.open)
-		door_abort(&s->door);
+		door_abort(s->door);
 	s->text.open = false;
 }
 
@@ -198,7 +214,7 @@ static enum reply finish(struct session *s)
 		return refuse(s);
 	if (policy_ask_discards(s))
 		return discard(s);
-	door_end(&s->door, &s->envelope, &answer);
+	door_end(s->door, &s->envelope, &answer);
 	return answer_of_queue(s, &answer);
 }
 

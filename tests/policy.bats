@@ -117,6 +117,23 @@ message() {
 	TABLE
 }
 
+@test "queue sends a message to another queue of control/queues, and only that one" {
+	mkdir -p home/other/{tmp,new,cur}
+	echo "quarantine $BIN/queue-maildir $PORTERO_HOME/other" >home/control/queues
+	policy rcpt,data 'rcpt@recipient=q@example.org:=continue|queue=quarantine' 'rcpt@recipient=n@example.org:=continue|queue=nowhere'
+	run -0 say 'EHLO c' 'MAIL FROM:<>' 'RCPT TO:<q@example.org>' DATA x . 'MAIL FROM:<>' 'RCPT TO:<u@example.org>' DATA y . \
+		'MAIL FROM:<>' 'RCPT TO:<n@example.org>' DATA QUIT
+	last '451 4.3.5 mail server is configured wrongly (#4.3.5)'
+	grep -qx x home/other/new/*
+	grep -qx y home/Maildir/new/*
+	[ "$(count)" = 1 ]
+	logged 'trouble=queues .*a policy names a queue that is not in control/queues'
+	echo quarantine >home/control/queues
+	run say QUIT
+	[ "${lines[0]}" = '421 unable to read controls (#4.3.0)' ]
+	logged 'trouble=queues .*a line is NAME COMMAND'
+}
+
 @test "drop ends the session, reject does not" {
 	policy mail 'mail@sender=s@:=drop|code=421|status=4.7.0|text=busy'
 	run -0 say "${envelope[@]}" NOOP QUIT

@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct settings settings;
 static struct session session;
+static struct queues queues = { .count = 1 };
 
 static void check_replies(int fd)
 {
@@ -60,7 +61,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	session.out = (struct io_writer){
 		.fd = out, .timeout_ms = 1000, .buf = session.out_bytes, .cap = sizeof session.out_bytes
 	};
-	session.door.broker.sock = -1;
+	queues.at[0].door =
+		(struct door){ .broker = { .sock = -1 }, .message = -1, .envelope = -1, .errors = -1 };
+	session.queues = &queues;
+	session.door = &queues.at[0].door;
 	session.tls.control = -1;
 	envelope_init(&session.envelope, session.envelope_bytes, sizeof session.envelope_bytes);
 	command_loop(&session);
