@@ -25,9 +25,9 @@ PKG_CONFIG  ?= pkg-config
 
 # ---- what the house stands on ---------------------------------------------------------------------------
 
-NEEDS       := libcdb libseccomp libcares
+NEEDS       := libcdb libseccomp libcares libssl
 NEED_BUILD  := gcc=gcc pkg-config=pkg-config libcdb-dev=pc:libcdb libseccomp-dev=pc:libseccomp \
-               libc-ares-dev=pc:libcares musl-tools=musl-gcc libc6-dev=/usr/include/stdio.h
+               libc-ares-dev=pc:libcares libssl-dev=pc:libssl musl-tools=musl-gcc libc6-dev=/usr/include/stdio.h
 APT         := make $(foreach n,$(NEED_BUILD),$(firstword $(subst =, ,$n)))
 MISSING     := $(strip $(foreach p,$(NEEDS),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p)))
 # As many jobs as processors, unless whoever calls has said how many.
@@ -75,7 +75,7 @@ say         = $(if $(V),,@printf '  %-5s %s\n' $(1) $@;)
 # ---- the rooms ------------------------------------------------------------------------------------------
 
 # Without musl tcpserver is dynamic: static glibc finds no names of users, hosts and services everywhere.
-HOSTED      := $(wildcard tcprules/tcprules.c tcprules/tcprulescheck.c $(if $(MUSL),,tcpserver/tcpserver.c))
+HOSTED      := $(wildcard tcprules/tcprules.c tcprules/tcprulescheck.c tcpserver/tls.c $(if $(MUSL),,tcpserver/tcpserver.c))
 LEAN        := $(wildcard $(if $(MUSL),tcpserver/tcpserver.c) tcp-env/tcp-env.c tcp-env/proxy-env.c smtpd/smtpd.c \
                queue/queue-maildir.c queue/queue-null.c \
                $(addprefix tcpserver/,tcpclient.c recordio.c rblsmtpd.c fixcrio.c addcr.c delcr.c argv0.c mconnect-io.c))
@@ -92,6 +92,8 @@ all: $(PROGRAMS:%=$(BIN)/%) $(NAMES:%=$(BIN)/%) $(ASKERS:%=$(BIN)/%)
 	@:
 
 HOST_LIBS   := $(if $(MISSING),,$(shell $(PKG_CONFIG) --libs libcdb libcares))
+# Of the one program that speaks TLS, and of what tests its parts.
+TLS_LIBS    := $(if $(MISSING),,-Wl,--as-needed $(shell $(PKG_CONFIG) --libs libssl libcrypto))
 LEAN_LIBS   := $(if $(SANITIZE),$(HOST_LIBS),$(foreach l,libcdb.a libcares.a,$(shell gcc -print-file-name=$l 2>/dev/null)))
 
 $B/host/portero.a: $(ROOMS:%.c=$B/host/%.o)
@@ -121,6 +123,7 @@ $(BIN)/$(notdir $(1:.c=)): $B/lean/$(1:.c=.o) $B/lean/portero.a
 endef
 
 $(foreach p,$(HOSTED),$(eval $(call host_program,$p)))
+$(BIN)/tls: HOST_LIBS += $(TLS_LIBS)
 $(foreach p,$(LEAN),$(eval $(call lean_program,$p)))
 
 $(BIN)/qmail-smtpd: $(BIN)/smtpd
@@ -146,7 +149,7 @@ GENERATED   := $B/gen/sandbox_filters.h $B/gen/house_facts.h
 
 $B/unit/%: $B/host/tests/unit/%.o $B/host/portero.a
 	@mkdir -p $(@D)
-	$(call say,LINK) $(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+	$(call say,LINK) $(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOST_LIBS) $(TLS_LIBS)
 
 # ---- seeing and testing ---------------------------------------------------------------------------------
 
@@ -191,7 +194,7 @@ $B/fuzz/obj/%.o: %.c | $(GENERATED)
 	$(call say,CLANG) clang $(DIALECT) -g -O1 -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -MMD -MP -c -o $@ $<
 $B/fuzz/portero.a: $(ROOMS:%.c=$B/fuzz/obj/%.o)
 $B/fuzz/%: $B/fuzz/obj/tests/fuzz/%_fuzz.o $B/fuzz/portero.a
-	$(call say,LINK) clang -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $^ $(HOST_LIBS)
+	$(call say,LINK) clang -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $^ $(HOST_LIBS) $(TLS_LIBS)
 
 $(FUZZ:%=fuzz-%): fuzz-%: $B/fuzz/%
 	@mkdir -p $B/corpus/$* tests/data/fuzz/$*
@@ -223,7 +226,7 @@ BINDIR      := $(PREFIX)/bin
 LIBEXECDIR  := $(PREFIX)/lib/portero
 IN_BIN      := tcpserver rblsmtpd tcprules tcprulescheck tcp-env proxy-env \
                tcpclient recordio fixcrio addcr delcr argv0 mconnect-io $(ASKERS)
-IN_LIBEXEC  := smtpd queue-maildir queue-null
+IN_LIBEXEC  := tls smtpd queue-maildir queue-null
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)

@@ -44,6 +44,10 @@ struct config {
 	bool proxy;                   /* --proxy */
 	unsigned long resident;       /* --resident: programs that may wait for the next client; 0: none */
 	unsigned long resident_bound; /* connections that one of them serves */
+	const char *tls;              /* --tls: the folder of certificates, or NULL */
+	bool tls_wrap;                /* --tls-mode=wrap */
+	const char *tls_user;         /* --tls-user, or NULL */
+	bool tls_client_certs;        /* --tls-client-certs */
 	int drain_ms;                 /* --drain; -1: do not wait */
 	struct limits_rules limits;   /* -C, --net, --rate, --penalty */
 	char *const *self;            /* our own arguments, for the binary that takes our place */

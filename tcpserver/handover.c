@@ -36,7 +36,8 @@ static int keep(int fd, bool open)
 
 static bool is_worth_it(const struct session *s)
 {
-	return s->state != SESSION_FREE && (s->pid != 0 || s->fd != -1);
+	/* nor one whose TLS has begun and who waits again: its descriptors would have to go along, all of them */
+	return s->state != SESSION_FREE && (s->pid != 0 || (s->fd != -1 && s->tls_control == -1));
 }
 
 static int write_sessions(const struct sessions *t)
@@ -67,6 +68,7 @@ static void undo(struct server *v, int fd)
 		if (is_worth_it(&v->sessions.table[i]) && v->sessions.table[i].fd != -1)
 			(void)keep(v->sessions.table[i].fd, false);
 	close(fd);
+	(void)tls_link_bequeath(v->tls, false);
 	unsetenv(variable);
 	unsetenv(LISTENERS_VARIABLE);
 }
@@ -86,7 +88,8 @@ void handover_exec(struct server *v)
 	str_init(&s, number, sizeof number);
 	str_putu(&s, (unsigned long)fd);
 	listeners_bequeath(v->listeners, fds, sizeof fds);
-	if (setenv(variable, number, 1) == 0 && setenv(LISTENERS_VARIABLE, fds, 1) == 0) {
+	if (setenv(variable, number, 1) == 0 && setenv(LISTENERS_VARIABLE, fds, 1) == 0 &&
+		tls_link_bequeath(v->tls, true) == 0) {
 		logline_flush();
 		spawn_exec(files, argv, environ);
 	}

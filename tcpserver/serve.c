@@ -344,6 +344,7 @@ static int open_server(struct server *v)
 static void close_server(struct server *v)
 {
 	lookup_close(&v->lookup);
+	tls_link_close(v->tls);
 	if (v->config->resident > 0)
 		workers_free(&v->workers);
 	admit_close(&v->desk);
@@ -355,11 +356,12 @@ static void close_server(struct server *v)
 	close(v->poll);
 }
 
-int serve(struct listeners *listeners, const struct config *c)
+int serve(struct listeners *listeners, struct tls_link *tls, const struct config *c)
 {
 	struct server v = {
 		.config = c,
 		.listeners = listeners,
+		.tls = tls,
 		.next_number = first_number(),
 		.silence = { -1 },
 		.lookup_polled = -1,

@@ -11,8 +11,10 @@
 
 #include "tcpserver/config.h"
 #include "tcpserver/listeners.h"
+#include "tcpserver/tls_link.h"
 
 /* -1 with errno when it cannot begin, else what the process exits with. */
-int serve(struct listeners *listeners, const struct config *c) __attribute__((warn_unused_result));
+int serve(struct listeners *listeners, struct tls_link *tls, const struct config *c)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -12,6 +12,7 @@
 #include "tcpserver/listeners.h"
 #include "tcpserver/lookup.h"
 #include "tcpserver/session.h"
+#include "tcpserver/tls_link.h"
 #include "tcpserver/workers.h"
 
 enum { NO_SOURCE = 0xffffffffU };
@@ -19,6 +20,7 @@ enum { NO_SOURCE = 0xffffffffU };
 struct server {
 	const struct config *config;
 	struct listeners *listeners;
+	struct tls_link *tls;
 	int poll; /* epoll(7) */
 	int signals;
 	const char **files; /* where the program may be */

@@ -41,6 +41,7 @@ struct session *session_take(struct sessions *t)
 	s->generation = generation;
 	s->state = SESSION_TAKEN;
 	s->fd = -1;
+	s->tls_control = -1;
 	s->worker = -1;
 	t->count++;
 	return s;

@@ -47,6 +47,7 @@ struct session {
 	int fd;              /* until it is RUNNING, else -1 */
 	uint32_t source;     /* limits.h: its address … */
 	uint32_t net;        /* … and its network */
+	int tls_control;     /* --tls-mode=wrap: fd is plain text already, and this goes with it; else -1 */
 	int32_t worker;      /* workers.h: its program may stay for the next one; -1: it does not */
 	uint32_t listener;
 	uint32_t next_pid; /* index + 1 in the chain of its hash */

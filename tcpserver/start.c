@@ -42,6 +42,8 @@ static void give_back(struct server *v, struct session *s)
 void start_forget(struct server *v, struct session *s)
 {
 	close(s->fd);
+	if (s->tls_control != -1)
+		close(s->tls_control);
 	give_back(v, s);
 }
 
@@ -108,7 +110,7 @@ void start_refuse(struct server *v, struct session *s, enum admit verdict, const
 		end_refusal(v, s, number, STATUS_DROPPED);
 		return;
 	}
-	if (v->desk.diemsg != NULL)
+	if (v->desk.diemsg != NULL && !v->config->tls_wrap)
 		obey_refuse(s->fd, v->desk.diemsg);
 	if (verdict == ADMIT_LIMIT && server_logs(v))
 		logline_limit(number, limits_word(v->desk.limit));
@@ -169,7 +171,8 @@ static void announce(pid_t pid, void *arg)
 }
 
 /* Beside the running one: nothing of ours is shared with it but the connection. */
-static void start_program(struct server *v, struct session *s, const struct names *names)
+static void start_program(
+	struct server *v, struct session *s, const struct names *names, struct tls_ends *tls)
 {
 	struct announcement announcement = { v, s, names };
 	struct spawn spawn = {
@@ -182,8 +185,7 @@ static void start_program(struct server *v, struct session *s, const struct name
 	int exec_errno, error, control = -1;
 	pid_t pid;
 
-	spawn_fd(&spawn, s->fd, 0);
-	spawn_fd(&spawn, s->fd, 1);
+	tls_ends_map(v->tls, tls, s->fd, &spawn);
 	if (v->config->resident > 0)
 		control = workers_prepare(&v->workers, &spawn);
 	pid = spawn_run(&spawn, &exec_errno);
@@ -193,6 +195,10 @@ static void start_program(struct server *v, struct session *s, const struct name
 	if (s->worker != -1)
 		(void)server_watch(
 			v, workers_fd(&v->workers, s->worker), WATCH_WORKER, (uint32_t)s->worker, EPOLLIN);
+	if (pid == -1)
+		tls_ends_close(tls);
+	else
+		tls_link_order(v->tls, tls, s->fd, pid);
 	close(s->fd);
 	s->fd = -1;
 	if (pid == -1) {
@@ -210,9 +216,10 @@ static void start_program(struct server *v, struct session *s, const struct name
 
 /* To a program that waits for it. The lines come first, as ever; so they name the one that will be tried
  * first. */
-static bool hand_over(struct server *v, struct session *s, const struct names *names)
+static bool hand_over(struct server *v, struct session *s, const struct names *names, struct tls_ends *tls)
 {
 	struct announcement announcement = { v, s, names };
+	struct pass pass;
 	pid_t expected = 0;
 
 	if (v->workers.idle == -1)
@@ -220,7 +227,8 @@ static bool hand_over(struct server *v, struct session *s, const struct names *n
 	expected = workers_pid(&v->workers, v->workers.idle);
 	if (server_logs(v))
 		announce(expected, &announcement);
-	s->worker = workers_hand_over(&v->workers, s->fd, v->desk.env.vector);
+	tls_ends_pass(v->tls, tls, s->fd, &pass);
+	s->worker = workers_hand_over(&v->workers, &pass, v->desk.env.vector);
 	if (s->worker == -1) {
 		if (server_logs(v))
 			logline_end(expected, 0);
@@ -230,23 +238,44 @@ static bool hand_over(struct server *v, struct session *s, const struct names *n
 		logline_end(expected, 0);
 		announce(workers_pid(&v->workers, s->worker), &announcement);
 	}
+	tls_link_order(v->tls, tls, s->fd, workers_pid(&v->workers, s->worker));
 	close(s->fd);
 	s->fd = -1;
 	session_run(&v->sessions, s, workers_pid(&v->workers, s->worker));
 	return true;
 }
 
+/* Where STARTTLS is not to be had, mail still comes; where all is to be TLS, nothing does. */
+static bool begin_tls(struct server *v, struct session *s, struct tls_ends *tls)
+{
+	bool good;
+
+	tls_ends_none(tls);
+	if (v->config->tls == NULL)
+		return true;
+	good = tls_link_begin(v->tls, s->tls_control, &v->desk.env, tls);
+	s->tls_control = -1;
+	return good || !v->config->tls_wrap;
+}
+
 static void run_program(struct server *v, struct session *s, const struct names *names)
 {
-	if (v->config->resident > 0 && workers_announce(&v->workers, &v->desk.env) == 0 &&
-		hand_over(v, s, names))
+	struct tls_ends tls;
+
+	if (!begin_tls(v, s, &tls)) {
+		start_drop(v, s, "unable to begin TLS", errno);
 		return;
-	start_program(v, s, names);
+	}
+	if (v->config->resident > 0 && workers_announce(&v->workers, &v->desk.env) == 0 &&
+		hand_over(v, s, names, &tls))
+		return;
+	start_program(v, s, names, &tls);
 }
 
 static void run(struct server *v, struct session *s, const struct names *names)
 {
-	const char *banner = v->desk.has_variables ? env_added(&v->desk.env, "BANNER") : NULL;
+	const bool talks = v->desk.has_variables && !v->config->tls_wrap;
+	const char *banner = talks ? env_added(&v->desk.env, "BANNER") : NULL;
 
 	if (banner != NULL && !say(s->fd, banner))
 		start_drop(v, s, "unable to print banner", errno);
@@ -376,13 +405,19 @@ void start_waiting(struct server *v)
 /* ---- programs that stay --------------------------------------------------------------------------- */
 
 /* The program could not take it: it starts anew, with a program of its own. */
-static void start_over(struct server *v, struct session *s, int fd)
+static void start_over(struct server *v, struct session *s, const struct pass *came)
 {
 	if (server_logs(v))
 		logline_end(s->pid, 0);
 	session_stop(&v->sessions, s);
 	s->worker = -1;
-	s->fd = fd;
+	s->fd = came->fd[0];
+	if (came->count == 2) /* --tls-mode=wrap: its handshake has begun */
+		s->tls_control = came->fd[1];
+	else if (came->count == 3) { /* of STARTTLS nothing has been said: it gets others */
+		close(came->fd[1]);
+		close(came->fd[2]);
+	}
 	find_names(v, s);
 }
 
@@ -393,7 +428,7 @@ static void obey_report(struct server *v, struct session *s, const struct worker
 	if (r->event == WORKER_DONE)
 		start_ended(v, s, r->exit_code << 8);
 	else if (r->event == WORKER_BACK)
-		start_over(v, s, r->fd);
+		start_over(v, s, &r->came);
 	else
 		start_ended(v, s, status);
 }
@@ -407,7 +442,7 @@ void start_read_worker(struct server *v, int worker)
 	if (s != NULL && (event == WORKER_DONE || event == WORKER_BACK))
 		obey_report(v, s, &r, 0);
 	else if (event == WORKER_BACK)
-		close(r.fd);
+		pass_close(&r.came);
 	/* CLOSED: a session that it has ends with its process */
 }
 

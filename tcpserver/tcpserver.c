@@ -65,6 +65,13 @@ static const char help[] =
 	      "  --ready-fd n  write a newline there when ready\n"
 	      "  --resident n[:m]\n"
 	      "                programs that can stay serve m connections, 100; n may be idle\n"
+	      "  --tls dir     certificates and keys: programs can start TLS\n"
+	      "  --tls-client-certs\n"
+	      "                ask clients for a certificate\n"
+	      "  --tls-mode start|wrap\n"
+	      "                when the program says so (default), or from the first byte\n"
+	      "  --tls-user name\n"
+	      "                who carries TLS sessions\n"
 	      "  --unsafe-env  obey rules that set LD_PRELOAD and its like\n"
 	      "  --help        print this and exit\n"
 	      "  --version     print the version and exit\n"
@@ -82,6 +89,10 @@ enum {
 	OPTION_RATE,
 	OPTION_READY_FD,
 	OPTION_RESIDENT,
+	OPTION_TLS,
+	OPTION_TLS_CLIENT_CERTS,
+	OPTION_TLS_MODE,
+	OPTION_TLS_USER,
 	OPTION_UNSAFE_ENV
 };
 
@@ -96,6 +107,10 @@ static const struct option long_options[] = {
 	{ "rate", required_argument, NULL, OPTION_RATE },
 	{ "ready-fd", required_argument, NULL, OPTION_READY_FD },
 	{ "resident", required_argument, NULL, OPTION_RESIDENT },
+	{ "tls", required_argument, NULL, OPTION_TLS },
+	{ "tls-client-certs", no_argument, NULL, OPTION_TLS_CLIENT_CERTS },
+	{ "tls-mode", required_argument, NULL, OPTION_TLS_MODE },
+	{ "tls-user", required_argument, NULL, OPTION_TLS_USER },
 	{ "unsafe-env", no_argument, NULL, OPTION_UNSAFE_ENV },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ 0 },
@@ -165,6 +180,13 @@ static void set_resident(struct config *c, const char *text)
 	if (num_parse_n(text, n, 1, LIMIT_MAX, &c->resident) != NULL ||
 		(text[n] == ':' && num_parse(text + n + 1, 1, LIMIT_MAX, &c->resident_bound) != NULL))
 		check("--resident", text, "is not N or N:CONNECTIONS, as in 10:100");
+}
+
+static void set_tls_mode(struct config *c, const char *text)
+{
+	c->tls_wrap = strcmp(text, "wrap") == 0;
+	if (!c->tls_wrap && strcmp(text, "start") != 0)
+		check("--tls-mode", text, "is no mode: start or wrap");
 }
 
 static void set_penalty(struct config *c, const char *text)
@@ -244,6 +266,10 @@ static void set_option(struct config *c, int option, const char *value, char **a
 	case OPTION_RATE: check("--rate", value, quota_rate(&c->limits.quota, value)); break;
 	case OPTION_READY_FD: c->ready_fd = (int)number("--ready-fd", value, 0, FD_MAX); break;
 	case OPTION_RESIDENT: set_resident(c, value); break;
+	case OPTION_TLS: c->tls = value; break;
+	case OPTION_TLS_CLIENT_CERTS: c->tls_client_certs = true; break;
+	case OPTION_TLS_MODE: set_tls_mode(c, value); break;
+	case OPTION_TLS_USER: c->tls_user = value; break;
 	case OPTION_UNSAFE_ENV: c->unsafe_env = true; break;
 	case OPTION_HELP: option_print(help);
 	case OPTION_VERSION: option_print(house_version);
@@ -271,6 +297,14 @@ static void find_first_place(struct config *c, char ***argv)
 	add_place(c, host, port);
 	memmove(c->places + 1, c->places, (c->place_count - 1) * sizeof c->places[0]);
 	c->places[0] = (struct place){ .host = host, .port = port };
+}
+
+static void check_tls(const struct config *c)
+{
+	if (c->tls == NULL && (c->tls_wrap || c->tls_user != NULL || c->tls_client_certs))
+		die(EXIT_PERMANENT, "--tls-mode, --tls-user and --tls-client-certs need --tls dir");
+	if (c->tls_wrap && c->banner[0] != '\0')
+		die(EXIT_PERMANENT, "-B cannot be said before TLS: take it out, or use --tls-mode=start");
 }
 
 static struct config config_of(int argc, char **argv)
@@ -301,6 +335,7 @@ static struct config config_of(int argc, char **argv)
 	if (argv[0] == NULL)
 		die_usage(USAGE);
 	c.program = argv;
+	check_tls(&c);
 	return c;
 }
 
@@ -347,6 +382,7 @@ static void reset_signals(void)
 int main(int argc, char **argv)
 {
 	static struct listeners listeners;
+	struct tls_link tls;
 	struct config c;
 	int code;
 
@@ -358,13 +394,14 @@ int main(int argc, char **argv)
 	listeners_open(&listeners, &c);
 	if (listeners_prepare(&listeners, &c) == -1) /* before anybody knows that we are here */
 		die(EXIT_TEMPORARY, "unable to prepare the socket: %s", errtext(errno));
+	tls_link_open(&tls, &c); /* while we may read keys, and before we are guarded */
 	logline_open(c.form);
 	if (guard_enter(getpid()) == -1 && errno != EPERM)
 		warn("unable to guard against signals of programs: %s", errtext(errno));
 	drop_privileges(&c);
 	listeners_announce(&listeners, &c);
 	close_stdio();
-	code = serve(&listeners, &c);
+	code = serve(&listeners, &tls, &c);
 	if (code == -1)
 		die(EXIT_TEMPORARY, "unable to serve: %s", errtext(errno));
 	_exit(code); /* children live on; nothing of ours is left to be written */

@@ -145,6 +145,12 @@ static ino_t identity(int fd)
 	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? st.st_ino : 0;
 }
 
+static void remember(struct worker *k, const struct pass *p)
+{
+	for (size_t i = 0; i < PASS_MAX; i++)
+		k->passed[i] = i < p->count ? identity(p->fd[i]) : 0;
+}
+
 /* Ours, the kernel's or the connection's: not the worker's fault. */
 static bool is_our_trouble(int error)
 {
@@ -152,7 +158,7 @@ static bool is_our_trouble(int error)
 	       error == EBADF || error == EMFILE;
 }
 
-int workers_hand_over(struct workers *w, int fd, char *const envp[])
+int workers_hand_over(struct workers *w, const struct pass *p, char *const envp[])
 {
 	ssize_t n;
 
@@ -162,9 +168,9 @@ int workers_hand_over(struct workers *w, int fd, char *const envp[])
 	while (n != -1 && w->idle != NOBODY) {
 		struct worker *k = &w->table[w->idle];
 
-		if (resident_send(k->fd, w->block, (size_t)n, fd, MSG_DONTWAIT) == 0) {
+		if (pass_send(k->fd, w->block, (size_t)n, p, MSG_DONTWAIT) == 0) {
 			leave_idle(w, k);
-			k->connection = identity(fd);
+			remember(k, p);
 			k->busy = true;
 			k->served++;
 			return index_of(w, k);
@@ -180,9 +186,7 @@ int workers_hand_over(struct workers *w, int fd, char *const envp[])
 
 static enum worker_event closed(struct workers *w, struct worker *k, struct worker_report *r)
 {
-	if (r->fd != -1)
-		close(r->fd);
-	r->fd = -1;
+	pass_close(&r->came);
 	if (k->busy)
 		hang_up(k); /* its process still has the session: workers_reaped */
 	else
@@ -198,7 +202,7 @@ static enum worker_event done(struct workers *w, struct worker *k, struct worker
 		let_go(w, k);
 	} else {
 		k->busy = false;
-		k->connection = 0;
+		memset(k->passed, 0, sizeof k->passed);
 		k->after = w->idle;
 		w->idle = index_of(w, k);
 		w->idle_count++;
@@ -207,9 +211,14 @@ static enum worker_event done(struct workers *w, struct worker *k, struct worker
 }
 
 /* Only what it was handed comes back: another socket would get this client's environment. */
-static bool is_the_connection(const struct worker *k, int fd)
+static bool is_what_it_had(const struct worker *k, const struct pass *came)
 {
-	return fd != -1 && k->connection != 0 && identity(fd) == k->connection;
+	if (came->count == 0 || k->passed[0] == 0)
+		return false;
+	for (size_t i = 0; i < PASS_MAX; i++)
+		if (k->passed[i] != (i < came->count ? identity(came->fd[i]) : 0))
+			return false;
+	return true;
 }
 
 enum worker_event workers_read(struct workers *w, int worker, struct worker_report *r)
@@ -218,17 +227,17 @@ enum worker_event workers_read(struct workers *w, int worker, struct worker_repo
 	char packet[2];
 	ssize_t n;
 
-	*r = (struct worker_report){ .event = WORKER_NOTHING, .fd = -1 };
+	*r = (struct worker_report){ .event = WORKER_NOTHING };
 	if (k->fd == -1)
 		return r->event; /* an event that was on its way when it was let go */
 	r->pid = k->pid;
 	r->was_busy = k->busy;
-	n = resident_receive(k->fd, packet, sizeof packet, &r->fd, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	n = pass_receive(k->fd, packet, sizeof packet, &r->came, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n == -1 && errno == EAGAIN)
 		return r->event;
-	if (n == 2 && packet[0] == RESIDENT_DONE && r->fd == -1 && k->busy)
+	if (n == 2 && packet[0] == RESIDENT_DONE && r->came.count == 0 && k->busy)
 		return done(w, k, r, packet[1]);
-	if (n == 1 && packet[0] == RESIDENT_BACK && k->busy && is_the_connection(k, r->fd)) {
+	if (n == 1 && packet[0] == RESIDENT_BACK && k->busy && is_what_it_had(k, &r->came)) {
 		let_go(w, k);
 		return r->event = WORKER_BACK;
 	}

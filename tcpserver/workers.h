@@ -5,12 +5,12 @@
  *         that became idle is the first to be used. One that breaks the protocol, or does not read, is
  *         let go: its socket is closed, its process is left to wait(2).
  *         All sockets here are close-on-exec and never block.
- * Cost    32 bytes a worker; nothing is allocated after workers_init. workers_hand_over sends one packet
+ * Cost    48 bytes a worker; nothing is allocated after workers_init. workers_hand_over sends one packet
  *         for each worker that it finds dead, and one for the one that lives.
  * Use     start:     c = workers_prepare(&w, &spawn); spawn_run; i = workers_started(&w, c, pid), which
  *                    also closes the program's end; watch workers_fd(&w, i) for reading
- *         next one:  i = workers_hand_over(&w, fd, envp); -1: start a program. workers_pid(&w, i) is the
- *                    session's pid; fd may be closed
+ *         next one:  i = workers_hand_over(&w, &pass, envp); -1: start a program. workers_pid(&w, i) is the
+ *                    session's pid; what was passed may be closed
  *         readable:  workers_read(&w, i, &report) once for each event
  *         reaped:    workers_reaped(&w, i, status, &report) for one with a session, which ends with
  *                    report.exit_code if the event is DONE, moves on if it is BACK, else ends as status
@@ -26,12 +26,13 @@
 
 #include "base/env.h"
 #include "base/spawn.h"
+#include "net/pass.h"
 
 struct worker {
-	ino_t connection; /* of the socket it was handed: what comes back must be that; 0: none was handed */
-	pid_t pid;        /* 0: the entry is free */
-	int fd;           /* -1: it takes no more connections */
-	int32_t after;    /* in the list of idle or of free entries; -1 is its end */
+	ino_t passed[PASS_MAX]; /* the sockets that it was handed: what comes back must be those; 0: none */
+	pid_t pid;              /* 0: the entry is free */
+	int fd;                 /* -1: it takes no more connections */
+	int32_t after;          /* in the list of idle or of free entries; -1 is its end */
 	uint32_t served;
 	bool busy;
 	bool last; /* its session is its last one */
@@ -55,8 +56,8 @@ struct workers {
 enum worker_event {
 	WORKER_NOTHING, /* nothing was there to read */
 	WORKER_DONE,    /* its session is over, with report.exit_code; it is idle, or was let go */
-	WORKER_BACK,    /* report.fd is the connection: start a program for it. The worker was let go */
-	WORKER_CLOSED   /* it takes no more connections; a session that it has ends with its process */
+	WORKER_BACK, /* report.came is all that was handed over: start a program for it. The worker was let go */
+	WORKER_CLOSED /* it takes no more connections; a session that it has ends with its process */
 };
 
 struct worker_report {
@@ -64,8 +65,8 @@ struct worker_report {
 	pid_t pid;
 	bool was_busy; /* a session of this pid is concerned */
 	int exit_code;
-	int fd;       /* WORKER_BACK: ours to close */
-	bool unaware; /* workers_reaped, once: a program of one connection. Warn */
+	struct pass came; /* WORKER_BACK: ours to close */
+	bool unaware;     /* workers_reaped, once: a program of one connection. Warn */
 };
 
 /* sessions_max: as many programs as -c lets run. -1 with ENOMEM. */
@@ -85,7 +86,8 @@ int workers_fd(const struct workers *w, int worker);
 pid_t workers_pid(const struct workers *w, int worker);
 
 /* A worker that has the connection now, or -1: none is idle, or the environment is too large for one. */
-int workers_hand_over(struct workers *w, int fd, char *const envp[]) __attribute__((warn_unused_result));
+int workers_hand_over(struct workers *w, const struct pass *p, char *const envp[])
+	__attribute__((warn_unused_result));
 
 enum worker_event workers_read(struct workers *w, int worker, struct worker_report *r);
 enum worker_event workers_reaped(struct workers *w, int worker, int status, struct worker_report *r);

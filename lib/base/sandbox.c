@@ -17,6 +17,9 @@ const struct sock_filter *sandbox_filter(enum sandbox profile, size_t *count)
 	case SANDBOX_SMTPD_RESIDENT:
 		*count = COUNT(smtpd_resident_filter);
 		return smtpd_resident_filter;
+	case SANDBOX_TLS:
+		*count = COUNT(tls_filter);
+		return tls_filter;
 	}
 	*count = 0;
 	return NULL;

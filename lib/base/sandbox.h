@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-enum sandbox { SANDBOX_SMTPD, SANDBOX_SMTPD_RESIDENT };
+enum sandbox { SANDBOX_SMTPD, SANDBOX_SMTPD_RESIDENT, SANDBOX_TLS };
 
 struct sock_filter;
 

@@ -1,12 +1,12 @@
 /* net/resident.h - one program, connection after connection: the wire of portero-resident(7).
  *
- * Shape   a SOCK_SEQPACKET pair, the program's end on descriptor RESIDENT_FD. The program says 'D' and an
- *         exit code (done, ready for another) or 'B' with the connection (take it back); the server hands
- *         over an environment block, "NAME=value\0" ..., with the next connection as SCM_RIGHTS.
+ * Shape   a SOCK_SEQPACKET pair (net/pass.h), the program's end on descriptor RESIDENT_FD. The program says
+ *         'D' and an exit code (done, ready for another) or 'B' with the connection (take it back); the server
+ *         hands over an environment block, "NAME=value\0" ..., with the next connection. Behind that come, in
+ *         both directions, what the helper of TLS has to do with it: its control, then its plain text.
  * Units   a block has 1 to RESIDENT_BLOCK bytes and RESIDENT_VARS variables at most.
- * Errors  -1 with errno, EPROTO for a packet that is cut, or that carries what it should not; whatever
- *         descriptors came with it are closed then.
- * Source  unix(7), SCM_RIGHTS; recvmsg(2), MSG_TRUNC and MSG_CTRUNC. */
+ * Errors  -1 with errno.
+ * Source  portero-resident(7), tls(8). */
 #ifndef NET_RESIDENT_H
 #define NET_RESIDENT_H
 
@@ -22,22 +22,13 @@ enum { RESIDENT_DONE = 'D', RESIDENT_BACK = 'B' };
 #define RESIDENT_ENV "RESIDENT"         /* "3" */
 #define RESIDENT_ENV_MAX "RESIDENT_MAX" /* connections in all, the first one too */
 
-/* ---- packets, for both sides --------------------------------------------------------------------------- */
+/* ---- blocks, for both sides ---------------------------------------------------------------------------- */
 
 /* Bytes of the block; -1 with E2BIG: it does not fit, or there is nothing to say. */
 ssize_t resident_encode(char *const envp[], char *block, size_t cap) __attribute__((warn_unused_result));
 
 /* Points into the block; vector has RESIDENT_VARS + 1 places. False: not an environment. */
 bool resident_decode(char *block, size_t n, char **vector) __attribute__((warn_unused_result));
-
-/* One packet, whole or not at all; passed: a descriptor that goes with it, or -1. flags as for send(2). */
-int resident_send(int control, const void *p, size_t n, int passed, int flags)
-	__attribute__((warn_unused_result));
-
-/* Bytes of the next packet, 0 when the other side is gone. *passed: -1 when none came. flags as for recv(2),
- * and MSG_CMSG_CLOEXEC. */
-ssize_t resident_receive(int control, void *p, size_t cap, int *passed, int flags)
-	__attribute__((warn_unused_result));
 
 /* ---- the program's side -------------------------------------------------------------------------------- */
 
@@ -51,8 +42,9 @@ struct resident {
  * allocated, and no descriptor is opened but /dev/null: call it before the sandbox is entered. */
 bool resident_open(struct resident *r);
 
-/* The session is over: descriptors 0 and 1 are let go, the former environment is wiped, and the next
- * connection is waited for. True: it is on 0 and 1, and environ is its own. False: it is time to exit. */
+/* The session is over: descriptors 0 and 1 and those of TLS are let go, the former environment is wiped, and the
+ * next connection is waited for. True: it is on 0 and 1, what TLS needs is on the numbers that SSLCTLFD, SSLREADFD
+ * and SSLWRITEFD name (close-on-exec), and environ is its own. False: it is time to exit. */
 bool resident_next(struct resident *r, int exit_code) __attribute__((warn_unused_result));
 
 /* The connection of resident_next has not been touched and is not for us: the server takes it back and

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "net/pass.h"
+#include "net/tls_wire.h"
 
 /* One process has one environment, so this is one too. Pages that no block reaches cost nothing. */
 static struct {
@@ -81,22 +83,79 @@ static void wipe_environment(void)
 	environ = memory.vector;
 }
 
+/* ---- descriptors of TLS --------------------------------------------------------------------------------- */
+
+/* What the environment calls it, -1: it does not. */
+static int number_of(const char *name)
+{
+	const char *text = getenv(name);
+	unsigned long fd;
+
+	return text == NULL || num_parse(text, RESIDENT_FD + 1, UINT16_MAX, &fd) != NULL ? -1 : (int)fd;
+}
+
+static void close_tls(void)
+{
+	static const char *const names[] = { TLS_CONTROL_ENV, TLS_READ_ENV, TLS_WRITE_ENV };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		const int fd = number_of(names[i]);
+
+		if (fd != -1)
+			close(fd);
+	}
+}
+
+static bool put(int from, int to)
+{
+	return from == to || dup3(from, to, O_CLOEXEC) == to;
+}
+
+/* They came on the lowest free numbers, in their order: of the two only the first can be where the second
+ * belongs while the second is not where the first does. */
+static bool place_tls(const struct pass *came)
+{
+	const int control = number_of(TLS_CONTROL_ENV), in = number_of(TLS_READ_ENV),
+		  out = number_of(TLS_WRITE_ENV);
+	const int first = came->fd[1], second = came->count > 2 ? came->fd[2] : -1;
+	const bool in_the_way = first == in || first == out;
+
+	if (control == -1 || (second != -1 && (in == -1 || out == -1)) ||
+		(in_the_way && !put(first, control)) ||
+		(second != -1 && (!put(second, in) || !put(second, out))) ||
+		(!in_the_way && !put(first, control)))
+		return false;
+	for (size_t i = 1; i < came->count; i++)
+		if (came->fd[i] != control && came->fd[i] != in && came->fd[i] != out)
+			close(came->fd[i]);
+	return true;
+}
+
+/* ---- the next connection -------------------------------------------------------------------------------- */
+
+/* On 0 and 1, and there also for programs that we run. */
+static bool place_connection(int fd)
+{
+	bool moved = fd == 0 || dup2(fd, 0) == 0;
+
+	if (fd != 0)
+		close(fd);
+	moved = moved && dup2(0, 1) == 1;
+	return moved && (fd != 0 || dup2(1, 0) == 0);
+}
+
 static bool receive(const struct resident *r)
 {
-	int connection;
-	const ssize_t n = resident_receive(r->control, memory.block, sizeof memory.block, &connection, 0);
+	struct pass came;
+	const ssize_t n =
+		pass_receive(r->control, memory.block, sizeof memory.block, &came, MSG_CMSG_CLOEXEC);
 
-	if (n <= 0 || connection == -1)
+	if (n <= 0 || came.count == 0)
 		return false;
 	memory.block_bytes = (size_t)n;
-	if (connection != 0) { /* somebody has opened one meanwhile */
-		const bool moved = dup2(connection, 0) == 0;
-
-		close(connection);
-		if (!moved)
-			return false;
-	}
-	return dup2(0, 1) == 1 && resident_decode(memory.block, memory.block_bytes, memory.vector);
+	return place_connection(came.fd[0]) &&
+	       resident_decode(memory.block, memory.block_bytes, memory.vector) &&
+	       (came.count == 1 || place_tls(&came));
 }
 
 bool resident_next(struct resident *r, int exit_code)
@@ -109,15 +168,20 @@ bool resident_next(struct resident *r, int exit_code)
 	close(0); /* and free: it is where the next connection comes */
 	if (dup2(r->null, 1) == -1)
 		return false;
+	close_tls();
 	wipe_environment();
-	return resident_send(r->control, done, sizeof done, -1, 0) == 0 && receive(r);
+	return pass_send(r->control, done, sizeof done, NULL, 0) == 0 && receive(r);
 }
 
 void resident_back(struct resident *r)
 {
 	const char back = RESIDENT_BACK;
+	const int control = number_of(TLS_CONTROL_ENV), plain = number_of(TLS_READ_ENV);
+	struct pass all = { .fd = { 0, control, plain }, .count = 1 };
 
-	if (resident_send(r->control, &back, sizeof back, 0, 0) == -1)
+	if (control != -1)
+		all.count = plain != -1 ? 3 : 2;
+	if (pass_send(r->control, &back, sizeof back, &all, 0) == -1)
 		return; /* the server is gone: so is the connection, when we exit */
 }
 

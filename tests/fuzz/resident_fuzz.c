@@ -1,7 +1,7 @@
-/* The wire of resident programs: a packet is taken whole and with one descriptor at most, or refused, and no
+/* The wire of resident programs: a packet is taken whole and with three descriptors at most, or refused, and no
  * descriptor stays behind; a block is taken exactly when it is an environment, and makes the same bytes again.
- * The first byte of the input says what goes with the rest: descriptors (bits 0 and 1), a receiver whose room
- * is too small by one byte (bit 2), one who is also told who sends (bit 3). */
+ * The first byte of the input says what goes with the rest: descriptors (bits 0 and 1), two more of them (bit
+ * 4), a receiver whose room is too small by one byte (bit 2), one who is also told who sends (bit 3). */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,11 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/pass.h"
 #include "net/resident.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { DESCRIPTORS = 3, CUT = 4, CREDENTIALS = 8 };
+enum { DESCRIPTORS = 3, CUT = 4, CREDENTIALS = 8, TWO_MORE = 16, MOST = 5 };
 
 static int pair[2], passed_on; /* what is sent along */
 
@@ -60,11 +61,11 @@ static bool is_passed_on(int fd)
 	return sent.st_dev == got.st_dev && sent.st_ino == got.st_ino;
 }
 
-/* As many descriptors as anybody likes: resident_send knows one only. */
+/* As many descriptors as anybody likes: pass_send knows three only. */
 static void send_packet(const char *p, size_t n, size_t descriptors)
 {
 	struct iovec iov = { .iov_base = (char *)p, .iov_len = n };
-	_Alignas(struct cmsghdr) char rights[CMSG_SPACE(DESCRIPTORS * sizeof(int))] = { 0 };
+	_Alignas(struct cmsghdr) char rights[CMSG_SPACE(MOST * sizeof(int))] = { 0 };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (descriptors > 0) {
@@ -82,30 +83,50 @@ static void send_packet(const char *p, size_t n, size_t descriptors)
 		abort();
 }
 
+static bool is_good(const struct pass *came, size_t descriptors)
+{
+	if (came->count != descriptors)
+		return false;
+	for (size_t i = 0; i < descriptors; i++)
+		if (!is_passed_on(came->fd[i]))
+			return false;
+	return true;
+}
+
+static void send_any(const char *sent, size_t n, size_t descriptors)
+{
+	struct pass p = { .count = descriptors };
+
+	if (descriptors > PASS_MAX) {
+		send_packet(sent, n, descriptors);
+		return;
+	}
+	for (size_t i = 0; i < descriptors; i++)
+		p.fd[i] = passed_on;
+	if (pass_send(pair[0], sent, n, &p, 0) == -1)
+		abort();
+}
+
 static void receive(const char *sent, size_t n, unsigned how)
 {
-	const size_t descriptors = how & DESCRIPTORS, room = (how & CUT) && n > 0 ? n - 1 : n;
+	const size_t descriptors = (how & DESCRIPTORS) + ((how & TWO_MORE) != 0 ? 2 : 0),
+		     room = (how & CUT) && n > 0 ? n - 1 : n;
 	const int before = free_descriptor(), told = (how & CREDENTIALS) != 0;
-	const bool good = room == n && descriptors <= 1 && !told;
+	const bool good = room == n && descriptors <= PASS_MAX && !told;
 	char *got = exactly(room);
+	struct pass came;
 	ssize_t result;
-	int passed;
 
 	if (setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &told, sizeof told) == -1)
 		abort();
-	if (descriptors > 1)
-		send_packet(sent, n, descriptors);
-	else if (resident_send(pair[0], sent, n, descriptors == 1 ? passed_on : -1, 0) == -1)
-		abort();
+	send_any(sent, n, descriptors);
 	errno = 0;
-	result = resident_receive(pair[1], got, room, &passed, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (good &&
-		(result != (ssize_t)n || memcmp(got, sent, n) != 0 || (passed != -1) != (descriptors == 1)))
+	result = pass_receive(pair[1], got, room, &came, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (good && (result != (ssize_t)n || memcmp(got, sent, n) != 0 || !is_good(&came, descriptors)))
 		abort();
-	if (!good && (result != -1 || errno != EPROTO || passed != -1))
+	if (!good && (result != -1 || errno != EPROTO || came.count != 0))
 		abort();
-	if (passed != -1 && (!is_passed_on(passed) || close(passed) == -1))
-		abort();
+	pass_close(&came);
 	if (free_descriptor() != before)
 		abort();
 	free(got);

@@ -87,6 +87,19 @@ static void test_difference(void)
 	tap_ok(only_these, "a resident one has four calls more");
 }
 
+/* A session's memory may grow, and hold no code. */
+static void test_code(void)
+{
+	size_t count;
+	const struct sock_filter *f = sandbox_filter(SANDBOX_TLS, &count);
+	const struct seccomp_data code = { .nr = SYS_mmap, .arch = native, .args = { 0, 4096, 7 } };
+	const struct seccomp_data data = { .nr = SYS_mmap, .arch = native, .args = { 0, 4096, 3 } };
+
+	tap_ok(bpf_run(f, count, &code, SECCOMP_RET_ALLOW) == (SECCOMP_RET_ERRNO | EPERM),
+		"memory for code is EPERM");
+	tap_ok(bpf_run(f, count, &data, SECCOMP_RET_ALLOW) == SECCOMP_RET_ALLOW, "memory for data is not");
+}
+
 /* In a child, since nobody comes back from it. */
 static int locked(enum sandbox profile)
 {
@@ -125,8 +138,11 @@ int main(void)
 {
 	test_numbers(SANDBOX_SMTPD, "smtpd");
 	test_numbers(SANDBOX_SMTPD_RESIDENT, "resident smtpd");
+	test_numbers(SANDBOX_TLS, "a TLS session");
+	test_code();
 	test_difference();
 	test_locked(SANDBOX_SMTPD);
 	test_locked(SANDBOX_SMTPD_RESIDENT);
+	test_locked(SANDBOX_TLS);
 	return tap_end();
 }

@@ -49,7 +49,7 @@ static _Noreturn void program(void)
 			int pair[2];
 
 			if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1 ||
-				resident_send(RESIDENT_FD, "B", 1, pair[0], 0) == -1)
+				pass_send(RESIDENT_FD, "B", 1, &(struct pass){ { pair[0] }, 1 }, 0) == -1)
 				_exit(72);
 		}
 		if (n > 0)
@@ -149,7 +149,9 @@ static char *const other_env[] = { "A=c", "TCPREMOTEIP=192.0.2.3", "RESIDENT_MAX
 
 static int hand_over(struct workers *w, char *const *env)
 {
-	const int fd = connection(), worker = workers_hand_over(w, fd, env);
+	const int fd = connection();
+	const struct pass p = { .fd = { fd }, .count = 1 };
+	const int worker = workers_hand_over(w, &p, env);
 
 	close(fd);
 	return worker;
@@ -162,8 +164,8 @@ static void test_three_connections(void)
 	pid_t pid;
 	int worker;
 
-	tap_ok(workers_init(&w, 1, 3, 4) == 0 && sizeof(struct worker) <= 32,
-		"a worker has 32 bytes at most");
+	tap_ok(workers_init(&w, 1, 3, 4) == 0 && sizeof(struct worker) <= 48,
+		"a worker has 48 bytes at most");
 	worker = start(&w);
 	pid = workers_pid(&w, worker);
 	tap_ok(workers_read(&w, worker, &r) == WORKER_NOTHING, "nothing yet");
@@ -209,22 +211,23 @@ static void test_back(void)
 	pid = workers_pid(&w, worker);
 	worker = hand_over(&w, second_env);
 	say("b0");
-	tap_ok(next_event(&w, worker, &r) == WORKER_BACK && r.fd != -1 && r.was_busy && r.pid == pid,
+	tap_ok(next_event(&w, worker, &r) == WORKER_BACK && r.came.count == 1 && r.was_busy && r.pid == pid,
 		"it gives the connection back");
-	if (r.fd != -1) {
+	if (r.came.count == 1) {
 		char c = 0;
 
-		tap_ok((fcntl(r.fd, F_GETFD) & FD_CLOEXEC) != 0 && write(r.fd, "!", 1) == 1 &&
-				recv(client, &c, 1, 0) == 1 && c == '!',
+		tap_ok((fcntl(r.came.fd[0], F_GETFD) & FD_CLOEXEC) != 0 &&
+				write(r.came.fd[0], "!", 1) == 1 && recv(client, &c, 1, 0) == 1 && c == '!',
 			"it is the connection, close-on-exec");
-		close(r.fd);
+		close(r.came.fd[0]);
 	}
 	tap_ok(reap(pid) == 71 << 8, "and ends");
 
 	worker = start(&w);
 	pid = workers_pid(&w, worker);
 	say("b0");
-	tap_ok(next_event(&w, worker, &r) == WORKER_CLOSED && r.fd == -1, "the first one never comes back");
+	tap_ok(next_event(&w, worker, &r) == WORKER_CLOSED && r.came.count == 0,
+		"the first one never comes back");
 	tap_ok(workers_reaped(&w, worker, reap(pid), &r) == WORKER_CLOSED, "its session ends as it does");
 
 	worker = start(&w);
@@ -233,7 +236,7 @@ static void test_back(void)
 	pid = workers_pid(&w, worker);
 	worker = hand_over(&w, second_env);
 	say("t0");
-	tap_ok(next_event(&w, worker, &r) == WORKER_CLOSED && r.fd == -1, "nor does another socket");
+	tap_ok(next_event(&w, worker, &r) == WORKER_CLOSED && r.came.count == 0, "nor does another socket");
 	tap_ok(workers_fd(&w, worker) == -1 && workers_pid(&w, worker) == pid && r.was_busy,
 		"its entry waits for its process");
 	tap_ok(workers_reaped(&w, worker, reap(pid), &r) == WORKER_CLOSED && workers_pid(&w, worker) == 0,
@@ -419,37 +422,38 @@ static void send_rights(int fd, size_t count)
 
 static void test_packets(void)
 {
-	int pair[2], passed, before;
+	const struct pass one = { .count = 1 }; /* descriptor 0 */
+	struct pass came;
+	int pair[2], before;
 	char text[4];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == -1)
 		abort();
 	before = count_fds();
-	send_rights(pair[0], 2);
-	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, MSG_CMSG_CLOEXEC) == -1 &&
-			errno == EPROTO && passed == -1 && count_fds() == before,
-		"two descriptors: refused, and closed");
 	send_rights(pair[0], 4);
-	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, MSG_CMSG_CLOEXEC) == -1 &&
-			count_fds() == before,
-		"four");
-	tap_ok(resident_send(pair[0], "12345", 5, 0, 0) == 0 &&
-			resident_receive(pair[1], text, sizeof text, &passed, MSG_CMSG_CLOEXEC) == -1 &&
-			errno == EPROTO && passed == -1 && count_fds() == before,
+	tap_ok(pass_receive(pair[1], text, sizeof text, &came, MSG_CMSG_CLOEXEC) == -1 && errno == EPROTO &&
+			came.count == 0 && count_fds() == before,
+		"four descriptors: refused, and closed");
+	send_rights(pair[0], 3);
+	tap_ok(pass_receive(pair[1], text, sizeof text, &came, MSG_CMSG_CLOEXEC) == 1 && came.count == 3 &&
+			count_fds() == before + 3,
+		"three: taken");
+	pass_close(&came);
+	tap_ok(pass_send(pair[0], "12345", 5, &one, 0) == 0 &&
+			pass_receive(pair[1], text, sizeof text, &came, MSG_CMSG_CLOEXEC) == -1 &&
+			errno == EPROTO && came.count == 0 && count_fds() == before,
 		"a packet that is cut, and its descriptor is closed");
-	tap_ok(resident_send(pair[0], "1234", 4, 0, 0) == 0 &&
-			resident_receive(pair[1], text, sizeof text, &passed, MSG_CMSG_CLOEXEC) == 4 &&
-			passed > 2,
+	tap_ok(pass_send(pair[0], "1234", 4, &one, 0) == 0 &&
+			pass_receive(pair[1], text, sizeof text, &came, MSG_CMSG_CLOEXEC) == 4 &&
+			came.count == 1 && came.fd[0] > 2,
 		"one that fits");
-	close(passed);
-	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) ==
-				-1 &&
+	pass_close(&came);
+	tap_ok(pass_receive(pair[1], text, sizeof text, &came, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) == -1 &&
 			errno == EAGAIN,
 		"none is waiting");
 	close(pair[0]);
-	tap_ok(resident_receive(pair[1], text, sizeof text, &passed, MSG_CMSG_CLOEXEC) == 0, "the end");
-	tap_ok(resident_send(pair[1], "x", 1, -1, 0) == -1 && errno == EPIPE,
-		"nobody there, and no signal");
+	tap_ok(pass_receive(pair[1], text, sizeof text, &came, MSG_CMSG_CLOEXEC) == 0, "the end");
+	tap_ok(pass_send(pair[1], "x", 1, NULL, 0) == -1 && errno == EPIPE, "nobody there, and no signal");
 	close(pair[1]);
 }
 

@@ -1,0 +1,32 @@
+/* tls_talk.h - one TLS session, in a process of its own: handshake, then bytes both ways.
+ *
+ * Shape   the process gives up what it has (descriptors, user, system calls) before it reads a byte of the
+ *         client. Neither way waits for the other; TALK_BYTES a way are held, no more is read before they are
+ *         gone. The client's end (close_notify) is the program's end of file, and the other way round; a
+ *         client that goes without a word ends both ways.
+ * Units   TALK_HANDSHAKE_MS for the handshake as a whole; TALK_LINGER_MS for what is on its way when the
+ *         program has ended.
+ * Source  RFC 8446 section 6.1; UCSPI-TLS. */
+#ifndef TCPSERVER_TLS_TALK_H
+#define TCPSERVER_TLS_TALK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/user.h"
+#include "net/tls.h"
+
+enum { TALK_BYTES = 16 * 1024, TALK_HANDSHAKE_MS = 30 * 1000, TALK_LINGER_MS = 10 * 1000 };
+
+struct tls_talk {
+	int connection, control, plain;
+	bool variables; /* the program wants to hear what was agreed on */
+	pid_t program;
+	struct user user;
+	bool verbose;
+};
+
+/* In a child of the master. */
+_Noreturn void tls_talk(struct tls *t, const struct tls_talk *how);
+
+#endif
