@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "base/errtext.h"
 #include "base/fs.h"
 #include "base/house.h"
+#include "base/num.h"
 #include "base/option.h"
 #include "net/tls_wire.h"
 #include "tcpserver/tls_log.h"
@@ -40,7 +42,7 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-enum { NOBODY = 65534, RESTART_S = 1 };
+enum { NOBODY = 65534, RESTART_S = 1, HANDSHAKE_S = 30, HANDSHAKE_MAX_S = 3600 };
 
 static void check(const char *option, const char *text, const char *wrong)
 {
@@ -72,6 +74,16 @@ static void set_option(struct tls_master_config *c, int option, const char *valu
 	}
 }
 
+static int handshake_ms(void)
+{
+	const char *text = getenv("TLS_TIMEOUT");
+	unsigned long seconds = HANDSHAKE_S;
+
+	if (text != NULL)
+		check("TLS_TIMEOUT", text, num_parse(text, 1, HANDSHAKE_MAX_S, &seconds));
+	return 1000 * (int)seconds;
+}
+
 static struct tls_master_config config_of(int argc, char **argv)
 {
 	const char *alpn = getenv("TLS_ALPN");
@@ -86,6 +98,7 @@ static struct tls_master_config config_of(int argc, char **argv)
 	if (argv[optind] == NULL || argv[optind + 1] != NULL)
 		die_usage(USAGE);
 	c.dir = argv[optind];
+	c.handshake_ms = handshake_ms();
 	c.user.set_uid = c.user.set_gid = geteuid() == 0;
 	return c;
 }
@@ -101,14 +114,15 @@ static void check_socket(void)
 		die(EXIT_TEMPORARY, "unable to keep descriptor 3: %s", errtext(errno));
 }
 
-/* Whoever reads the output of tcpserver sees its end. */
-static void close_stdio(void)
+/* Whoever reads the output of tcpserver sees its end; what it was itself given without being told is not ours. */
+static void close_the_rest(void)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null == -1 || dup2(null, 0) == -1 || dup2(null, 1) == -1)
 		die(EXIT_TEMPORARY, "unable to open /dev/null: %s", errtext(errno));
-	close(null);
+	if (syscall(SYS_close_range, TLS_HELPER_FD + 1, ~0U, 0) == -1)
+		close(null); /* Linux before 5.9 */
 }
 
 /* The keys are read again after a crash of the process that holds them, by somebody who still may: tcpserver
@@ -142,7 +156,7 @@ int main(int argc, char **argv)
 		die(EXIT_TEMPORARY, "unable to open /dev/null: %s", errtext(errno));
 	c = config_of(argc, argv);
 	check_socket();
-	close_stdio();
+	close_the_rest();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	tls_log_open();

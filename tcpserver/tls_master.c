@@ -58,7 +58,8 @@ static struct tls_talk talk_of(const struct master *m, int connection, int contr
 		.plain = plain,
 		.variables = true,
 		.user = m->config->user,
-		.verbose = m->config->verbose };
+		.verbose = m->config->verbose,
+		.handshake_ms = m->config->handshake_ms };
 }
 
 static void keep(struct master *m, const struct pass *p, pid_t program)

@@ -19,6 +19,7 @@ struct tls_master_config {
 	struct tls_rules rules;
 	struct user user; /* of the sessions' processes */
 	bool verbose;
+	int handshake_ms;
 };
 
 /* announce: tcpserver waits to hear that we are ready. Returns the exit code, when tcpserver and all who might

@@ -17,7 +17,7 @@
 #include "tcpserver/tls_log.h"
 
 enum { CONNECTION = 3, CONTROL = 4, PLAIN = 5, OLD_KERNEL_FDS = 1024 /* close_range(2) is Linux 5.9 */ };
-enum { VARIABLES = 1024 };
+enum { VARIABLES = 1024, ALERT_MS = 1000 };
 
 /* One way: what was read and is not written yet. */
 struct way {
@@ -79,9 +79,9 @@ static bool wait_for(int fd, short events, int64_t deadline)
 }
 
 /* NULL, or why not. */
-static const char *shake_hands(struct tls_session *s)
+static const char *shake_hands(struct tls_session *s, int timeout_ms)
 {
-	const int64_t deadline = clock_ms() + TALK_HANDSHAKE_MS;
+	const int64_t deadline = clock_ms() + timeout_ms;
 
 	for (;;) {
 		const enum tls_step step = tls_handshake(s);
@@ -93,6 +93,18 @@ static const char *shake_hands(struct tls_session *s)
 		if (!wait_for(CONNECTION, step == TLS_WANT_READ ? POLLIN : POLLOUT, deadline))
 			return "the client took too long";
 	}
+}
+
+/* What is unread at the end makes the kernel reset the connection, and our alert would be lost with it. */
+static void let_alert_arrive(void)
+{
+	const int64_t deadline = clock_ms() + ALERT_MS;
+	char thrown_away[4096];
+
+	(void)shutdown(CONNECTION, SHUT_WR);
+	while (wait_for(CONNECTION, POLLIN, deadline) &&
+		read(CONNECTION, thrown_away, sizeof thrown_away) > 0)
+		;
 }
 
 /* A program that is gone, or does not listen, needs them no more. */
@@ -260,10 +272,14 @@ _Noreturn void tls_talk(struct tls *tls, const struct tls_talk *how)
 		warn("no TLS for %ld: out of memory", (long)how->program);
 		_exit(EXIT_TEMPORARY);
 	}
-	wrong = shake_hands(t.session);
+	wrong = shake_hands(t.session, how->handshake_ms);
 	tls_log_handshake(how->program, how->verbose, t.session, wrong);
-	if (wrong != NULL)
-		_exit(EXIT_PERMANENT); /* the program sees the end of its control */
+	if (wrong != NULL) {
+		close(CONTROL); /* the program sees it */
+		close(PLAIN);
+		let_alert_arrive();
+		_exit(EXIT_PERMANENT);
+	}
 	if (how->variables)
 		tell_program(t.session);
 	close(CONTROL);

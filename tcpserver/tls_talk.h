@@ -4,7 +4,7 @@
  *         client. Neither way waits for the other; TALK_BYTES a way are held, no more is read before they are
  *         gone. The client's end (close_notify) is the program's end of file, and the other way round; a
  *         client that goes without a word ends both ways.
- * Units   TALK_HANDSHAKE_MS for the handshake as a whole; TALK_LINGER_MS for what is on its way when the
+ * Units   handshake_ms for the handshake as a whole; TALK_LINGER_MS for what is on its way when the
  *         program has ended.
  * Source  RFC 8446 section 6.1; UCSPI-TLS. */
 #ifndef TCPSERVER_TLS_TALK_H
@@ -16,7 +16,7 @@
 #include "base/user.h"
 #include "net/tls.h"
 
-enum { TALK_BYTES = 16 * 1024, TALK_HANDSHAKE_MS = 30 * 1000, TALK_LINGER_MS = 10 * 1000 };
+enum { TALK_BYTES = 16 * 1024, TALK_LINGER_MS = 10 * 1000 };
 
 struct tls_talk {
 	int connection, control, plain;
@@ -24,6 +24,7 @@ struct tls_talk {
 	pid_t program;
 	struct user user;
 	bool verbose;
+	int handshake_ms;
 };
 
 /* In a child of the master. */
