@@ -224,6 +224,7 @@ resumed() {
 		client start "$PORT" name=mx.example.org max=$version times=4
 		[ "$(resumed)" = 0111 ] || { echo "$version: $output"; false; }
 	done
+	[ "$(grep -cx 'ticket new' <<<"$output")" = 4 ] # in 1.3 a ticket is for one use
 	logged ' mx.example.org resumed$' 6
 }
 

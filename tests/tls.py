@@ -88,6 +88,7 @@ def sessions(how, port, *options):
         s.sendall(o.get("word", "BYE").encode() + b"\n")
         s = end(s)
         print(rest(s).decode().rstrip("\n"))
+        print("ticket " + ("old" if ticket and ticket.id == s.session.id else "new"))
         ticket = s.session
         print("--")
 

@@ -177,8 +177,10 @@ static int seal(const struct tls *t, unsigned char *name, unsigned char *iv, EVP
 	return 1;
 }
 
-/* 2: it is good, and the client shall have one of the newer key. */
-static int unseal(const struct tls *t, const unsigned char *name, const unsigned char *iv,
+/* 2: it is good, and the client shall have one of the newer key. In TLS 1.3 it shall have another in any case: a
+ * ticket is for one use there (RFC 8446, appendix C.4), and without a new one every second session would begin
+ * anew. */
+static int unseal(const struct tls *t, bool renew, const unsigned char *name, const unsigned char *iv,
 	EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
 	for (size_t i = 0; i < t->ticket_count; i++) {
@@ -189,7 +191,7 @@ static int unseal(const struct tls *t, const unsigned char *name, const unsigned
 		if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv) != 1 ||
 			!key_mac(mac, key))
 			return -1;
-		return i == 0 ? 1 : 2;
+		return i == 0 && !renew ? 1 : 2;
 	}
 	return 0;
 }
@@ -199,7 +201,9 @@ static int use_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
 {
 	const struct tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
-	return sealing ? seal(t, name, iv, cipher, mac) : unseal(t, name, iv, cipher, mac);
+	const bool renew = SSL_version(ssl) >= TLS1_3_VERSION;
+
+	return sealing ? seal(t, name, iv, cipher, mac) : unseal(t, renew, name, iv, cipher, mac);
 }
 
 void tls_tickets(struct tls *t, const struct tls_ticket_key *keys, size_t count, long life_s)
