@@ -25,9 +25,10 @@ PKG_CONFIG  ?= pkg-config
 
 # ---- what the house stands on ---------------------------------------------------------------------------
 
-NEEDS       := libcdb libseccomp libcares libssl
+NEEDS       := libcdb libseccomp libcares libssl libcrypt pam
 NEED_BUILD  := gcc=gcc pkg-config=pkg-config libcdb-dev=pc:libcdb libseccomp-dev=pc:libseccomp \
-               libc-ares-dev=pc:libcares libssl-dev=pc:libssl musl-tools=musl-gcc libc6-dev=/usr/include/stdio.h
+               libc-ares-dev=pc:libcares libssl-dev=pc:libssl libcrypt-dev=pc:libcrypt \
+               libpam0g-dev=pc:pam musl-tools=musl-gcc libc6-dev=/usr/include/stdio.h
 APT         := make $(foreach n,$(NEED_BUILD),$(firstword $(subst =, ,$n)))
 MISSING     := $(strip $(foreach p,$(NEEDS),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p)))
 # As many jobs as processors, unless whoever calls has said how many.
@@ -75,8 +76,10 @@ say         = $(if $(V),,@printf '  %-5s %s\n' $(1) $@;)
 # ---- the rooms ------------------------------------------------------------------------------------------
 
 # Without musl tcpserver is dynamic: static glibc finds no names of users, hosts and services everywhere.
-HOSTED      := $(wildcard tcprules/tcprules.c tcprules/tcprulescheck.c tcpserver/tls.c $(if $(MUSL),,tcpserver/tcpserver.c))
-LEAN        := $(wildcard $(if $(MUSL),tcpserver/tcpserver.c) tcp-env/tcp-env.c tcp-env/proxy-env.c smtpd/smtpd.c \
+# PAM and crypt(3) load what they need while they run.
+HOSTED      := $(wildcard tcprules/tcprules.c tcprules/tcprulescheck.c tcpserver/tls.c \
+               smtpd/checkpassword-file.c smtpd/checkpassword-pam.c $(if $(MUSL),,tcpserver/tcpserver.c))
+LEAN        := $(wildcard $(if $(MUSL),tcpserver/tcpserver.c) tcp-env/tcp-env.c tcp-env/proxy-env.c smtpd/smtpd.c smtpd/checkpassword-dovecot.c \
                queue/queue-maildir.c queue/queue-null.c \
                $(addprefix tcpserver/,tcpclient.c recordio.c rblsmtpd.c fixcrio.c addcr.c delcr.c argv0.c mconnect-io.c))
 TOOLS       := lib/base/sandbox_gen.c
@@ -124,6 +127,8 @@ endef
 
 $(foreach p,$(HOSTED),$(eval $(call host_program,$p)))
 $(BIN)/tls: HOST_LIBS += $(TLS_LIBS)
+$(BIN)/checkpassword-file: HOST_LIBS += -lcrypt
+$(BIN)/checkpassword-pam: HOST_LIBS += -lpam
 $(foreach p,$(LEAN),$(eval $(call lean_program,$p)))
 
 $(BIN)/qmail-smtpd: $(BIN)/smtpd
@@ -226,7 +231,7 @@ BINDIR      := $(PREFIX)/bin
 LIBEXECDIR  := $(PREFIX)/lib/portero
 IN_BIN      := tcpserver rblsmtpd tcprules tcprulescheck tcp-env proxy-env \
                tcpclient recordio fixcrio addcr delcr argv0 mconnect-io $(ASKERS)
-IN_LIBEXEC  := tls smtpd queue-maildir queue-null
+IN_LIBEXEC  := tls smtpd checkpassword-dovecot checkpassword-file checkpassword-pam queue-maildir queue-null
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)

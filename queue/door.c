@@ -155,31 +155,12 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static bool is_among(char *const vector[], size_t count, const char *pair)
-{
-	const size_t name = strcspn(pair, "=") + 1;
-
-	for (size_t i = 0; i < count; i++)
-		if (strncmp(vector[i], pair, name) == 0)
-			return true;
-	return false;
-}
-
-/* What every program is told of the connection: none is named twice. */
+/* NULL: the environment that the broker has is this connection's. */
 static char **variables(const struct door *d)
 {
-	static char *vector[ENV_BLOCK_VARS + 1];
-	size_t count = 0;
+	const bool more = d->more != NULL && d->more[0] != NULL;
 
-	if (!d->resident && d->more == NULL)
-		return NULL;
-	for (char *const *v = d->more; v != NULL && *v != NULL && count < ENV_BLOCK_VARS; v++)
-		vector[count++] = *v;
-	for (char **v = environ; *v != NULL && count < ENV_BLOCK_VARS; v++)
-		if (resident_of_connection(*v) && !is_among(vector, count, *v))
-			vector[count++] = *v;
-	vector[count] = NULL;
-	return vector;
+	return d->resident || more ? resident_variables(d->more) : NULL;
 }
 
 int door_begin(struct door *d, struct door_answer *answer)

@@ -51,6 +51,7 @@ static const struct command {
 } commands[] = {
 	{ "HELO", STATE_ANY, REPLY_NONE, TAKES_ARGUMENT, greet_helo },
 	{ "EHLO", STATE_ANY, REPLY_NONE, TAKES_ARGUMENT, greet_ehlo },
+	{ "AUTH", STATE_ANY, REPLY_NONE, TAKES_ARGUMENT, auth_command },
 	{ "MAIL", STATE_IDLE, REPLY_MAIL_TWICE, TAKES_ARGUMENT, transaction_mail },
 	{ "RCPT", STATE_MAIL | STATE_RCPT, REPLY_MAIL_FIRST, TAKES_ARGUMENT, transaction_rcpt },
 	{ "DATA", STATE_RCPT, REPLY_MAIL_FIRST, TAKES_NOTHING, text_data },
@@ -172,9 +173,7 @@ static bool is_foreign(const struct session *s)
 	return false;
 }
 
-/* REPLY_NONE: *line has *n bytes, its end removed; it lives until the next read. Else what is wrong with
- * the line (it has been read past), or the session is over. */
-static enum reply read_line(struct session *s, const char **line, size_t *n)
+enum reply command_read_line(struct session *s, size_t max, const char **line, size_t *n)
 {
 	struct io_reader *in = &s->in;
 	size_t searched = 0, dropped = 0;
@@ -192,7 +191,7 @@ static enum reply read_line(struct session *s, const char **line, size_t *n)
 			*line = start;
 			*n = (size_t)(lf - start);
 			in->from += *n + 1;
-			if (dropped + *n + 1 > COMMAND_LINE)
+			if (dropped + *n + 1 > max)
 				return REPLY_TOO_LONG;
 			if (*n > 0 && start[*n - 1] == '\r')
 				(*n)--;
@@ -200,7 +199,7 @@ static enum reply read_line(struct session *s, const char **line, size_t *n)
 				return REPLY_BARE_LF_LINE;
 			return REPLY_NONE;
 		}
-		if (have > COMMAND_LINE) { /* nothing of it is needed: only its end */
+		if (have > max) { /* nothing of it is needed: only its end */
 			dropped += have;
 			in->from = in->to;
 			have = 0;
@@ -268,7 +267,7 @@ void command_loop(struct session *s)
 		enum reply r;
 
 		s->verb = NULL;
-		r = read_line(s, &line, &n);
+		r = command_read_line(s, COMMAND_LINE, &line, &n);
 		if (r == REPLY_NONE && !s->over)
 			r = command_run(s, line, n);
 		answer(s, r);

@@ -17,6 +17,10 @@ void command_loop(struct session *s);
 /* A command without its line end; public for tests and fuzzing. */
 enum reply command_run(struct session *s, const char *line, size_t n);
 
+/* REPLY_NONE: *line has *n bytes, its end removed; it lives until the next read. Else what is wrong with
+ * the line (it has been read past), or the session is over. max: bytes of the line, CR LF included. */
+enum reply command_read_line(struct session *s, size_t max, const char **line, size_t *n);
+
 /* What a handler gets: the text behind the verb, leading blanks skipped. Not NUL-terminated. */
 struct argument {
 	const char *p;
@@ -25,6 +29,8 @@ struct argument {
 
 enum reply greet_helo(struct session *s, struct argument a);
 enum reply greet_ehlo(struct session *s, struct argument a);
+enum reply auth_command(struct session *s, struct argument a);
+enum reply auth_mail(struct session *s); /* REPLY_NONE: MAIL may come */
 enum reply transaction_mail(struct session *s, struct argument a);
 enum reply transaction_rcpt(struct session *s, struct argument a);
 enum reply transaction_rset(struct session *s, struct argument a);

@@ -108,12 +108,20 @@ static void begin(struct str *line, char memory[LOG_LINE], const struct session 
 	put_stage(line, s);
 }
 
+/* The one who is known; of an AUTH that is going on, the one whom it names. */
+static const char *user(const struct session *s)
+{
+	const bool here = s->verb != NULL && strcmp(s->verb, "AUTH") == 0;
+
+	return here && s->auth.tried[0] != '\0' ? s->auth.tried : s->user;
+}
+
 static void end(struct str *line, const struct session *s, const char *text)
 {
 	put_known(line, "session", s->id);
 	if (s->tls.on)
 		put_pair(line, "tls", s->tls.version != NULL ? s->tls.version : "yes");
-	put_known(line, "user", s->user);
+	put_known(line, "user", user(s));
 	if (text != NULL)
 		put_text(line, text);
 	str_puts(line, json ? "}" : "");
@@ -135,6 +143,18 @@ void event_refused(const struct session *s, enum reply r)
 		put_address(&line, "from", s->sender.text);
 		put_address(&line, "to", s->recipient.text);
 	}
+	end(&line, s, NULL);
+}
+
+void event_auth(const struct session *s, const char *mechanism)
+{
+	char memory[LOG_LINE];
+	struct str line;
+
+	begin(&line, memory, s);
+	put_number(&line, "code", (uint64_t)reply_code(REPLY_AUTH_OK));
+	put_pair(&line, "reason", reply_reason(REPLY_AUTH_OK));
+	put_pair(&line, "mech", mechanism);
 	end(&line, s, NULL);
 }
 

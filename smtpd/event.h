@@ -14,6 +14,7 @@
 void event_as_json(void); /* from now on; a line on descriptor 2 is the object alone */
 void event_refused(const struct session *s, enum reply r);
 void event_message(const struct session *s, const struct door_answer *a, uint64_t bytes);
+void event_auth(const struct session *s, const char *mechanism);                /* a success */
 void event_trouble(const struct session *s, const char *what, const char *why); /* ours, not the client's */
 
 #endif

@@ -33,6 +33,7 @@ static const struct {
 	{ "BINARYMIME", EXT_BINARYMIME, true, NULL },     /* RFC 3030 */
 	{ "DSN", EXT_DSN, true, NULL },                   /* RFC 3461 */
 	{ "STARTTLS", EXT_STARTTLS, false, NULL },        /* RFC 3207 */
+	{ "AUTH", EXT_AUTH, false, auth_put },            /* RFC 4954 */
 	{ "REQUIRETLS", EXT_REQUIRETLS, true, NULL },     /* RFC 8689 */
 	{ "LIMITS RCPTMAX=", EXT_ALWAYS, false, limits }, /* RFC 9422 */
 	{ "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT", EXT_XCLIENT, false, NULL },
@@ -76,6 +77,8 @@ unsigned extensions_now(const struct session *s)
 		now |= EXT_STARTTLS;
 	if (!s->tls.on)
 		now &= ~(unsigned)EXT_REQUIRETLS;
+	if (auth_is_offered(s))
+		now |= EXT_AUTH;
 	if (s->set->xclient)
 		now |= EXT_XCLIENT;
 	return now;

@@ -15,7 +15,8 @@ enum extension {
 	EXT_BINARYMIME = 4, /* … takes a text that is not made of lines */
 	EXT_REQUIRETLS = 8, /* … does not let it leave without TLS; offered inside TLS */
 	EXT_STARTTLS = 16,
-	EXT_XCLIENT = 32
+	EXT_XCLIENT = 32,
+	EXT_AUTH = 64
 };
 
 /* Of a list of words, those that a queue can say. *unknown: the first that is none, or NULL. */

@@ -165,6 +165,14 @@ static bool take_orcpt(struct params *p, struct argument value)
 	return is_xtext((struct argument){ semicolon + 1, value.n - (size_t)(semicolon - value.p) - 1 });
 }
 
+/* RFC 4954 section 5: whom the client believes the message to come from. Nothing of ours asks for it yet, so it is
+ * checked and let go, as it must be anyhow when the client is not trusted. */
+static bool take_auth(struct params *p, struct argument value)
+{
+	(void)p;
+	return is_xtext(value);
+}
+
 enum has { HAS_VALUE, HAS_NONE };
 
 struct known {
@@ -177,6 +185,7 @@ struct known {
 static const struct known of_mail[] = {
 	{ "SIZE", EXT_ALWAYS, HAS_VALUE, take_size },
 	{ "BODY", EXT_ALWAYS, HAS_VALUE, take_body },
+	{ "AUTH", EXT_ALWAYS, HAS_VALUE, take_auth },
 	{ "SMTPUTF8", EXT_SMTPUTF8, HAS_NONE, take_smtputf8 },
 	{ "RET", EXT_DSN, HAS_VALUE, take_ret },
 	{ "ENVID", EXT_DSN, HAS_VALUE, take_envid },

@@ -1,6 +1,6 @@
 /* policy.h - who may send what to whom. Silence of every check means refuse.
  *
- * Source  qmail-smtpd(8): badmailfrom, then RELAYCLIENT, then rcpthosts and morercpthosts.cdb. */
+ * Source  qmail-smtpd(8): badmailfrom, then RELAYCLIENT or AUTH, then rcpthosts and morercpthosts.cdb. */
 #ifndef SMTPD_POLICY_H
 #define SMTPD_POLICY_H
 

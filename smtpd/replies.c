@@ -79,6 +79,26 @@ static const struct {
 	[REPLY_BARE_NEWLINE] = { 550, "5.6.11", "lines must end in CR LF (#5.6.11)", "bare-newline" },
 	[REPLY_STRAY_NEWLINE] = { 451, "4.6.0", "See http://pobox.com/~djb/docs/smtplf.html.",
 		"bare-newline" },
+	[REPLY_EHLO_FIRST] = { 503, "5.5.1", "EHLO first (#5.5.1)", "order" },
+	[REPLY_AUTH_USER] = { 334, NULL, "VXNlcm5hbWU6", "" },
+	[REPLY_AUTH_PASSWORD] = { 334, NULL, "UGFzc3dvcmQ6", "" },
+	[REPLY_AUTH_PLAIN] = { 334, NULL, "", "" },
+	[REPLY_AUTH_OK] = { 235, "2.7.0", "ok, go ahead (#2.0.0)", "ok" },
+	[REPLY_AUTH_CANCELLED] = { 501, "5.7.0", "auth exchange canceled (#5.7.0)", "auth-cancelled" },
+	[REPLY_AUTH_BASE64] = { 501, "5.5.2", "malformed auth input: not base64 (#5.5.2)", "syntax" },
+	[REPLY_AUTH_SYNTAX] = { 501, "5.5.2", "malformed auth input (#5.5.2)", "syntax" },
+	[REPLY_AUTH_MECHANISM] = { 504, "5.5.4", "auth type unimplemented (#5.5.4)", "auth-type" },
+	[REPLY_AUTH_WRONG] = { 535, "5.7.8", "authentication failed (#5.7.8)", "auth" },
+	[REPLY_AUTH_FAILURES] = { 421, "4.7.0", "too many failed authentications, closing (#4.7.0)",
+		"auth-failures" },
+	[REPLY_AUTH_TROUBLE] = { 454, "4.7.0", "oops, unable to check that now (#4.7.0)", "checker" },
+	[REPLY_AUTH_NEEDS_TLS] = { 538, "5.7.11", "encryption required: STARTTLS first (#5.7.11)",
+		"auth-without-tls" },
+	[REPLY_AUTH_NO] = { 503, "5.5.1", "auth not available (#5.5.1)", "auth-not-offered" },
+	[REPLY_AUTH_TWICE] = { 503, "5.5.1", "you're already authenticated (#5.5.1)", "order" },
+	[REPLY_AUTH_IN_MAIL] = { 503, "5.5.1", "no auth during mail transaction (#5.5.1)", "order" },
+	[REPLY_AUTH_REQUIRED] = { 530, "5.7.0", "authentication required (#5.7.0)", "auth-required" },
+	[REPLY_AUTH_SETTING] = { 451, "4.3.0", "unable to read controls (#4.3.0)", "controls" },
 	[REPLY_QUEUE] = { 451, "4.3.0", "", "queue" },
 };
 
@@ -106,6 +126,7 @@ bool reply_blames(enum reply r)
 	case REPLY_NEVER_ENDS:
 	case REPLY_TOO_MANY_ERRORS:
 	case REPLY_TOO_MANY_REFUSED:
+	case REPLY_AUTH_FAILURES:
 		return true;
 	default:
 		return false;

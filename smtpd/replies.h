@@ -69,7 +69,25 @@ enum reply {
 	REPLY_HOPS,
 	REPLY_BARE_NEWLINE,
 	REPLY_STRAY_NEWLINE, /* the session is over */
-	REPLY_QUEUE          /* code and words come from the queue: reply_queue */
+	REPLY_EHLO_FIRST,
+	REPLY_AUTH_USER, /* prompts: what they say is base64 */
+	REPLY_AUTH_PASSWORD,
+	REPLY_AUTH_PLAIN,
+	REPLY_AUTH_OK,
+	REPLY_AUTH_CANCELLED,
+	REPLY_AUTH_BASE64,
+	REPLY_AUTH_SYNTAX,
+	REPLY_AUTH_MECHANISM,
+	REPLY_AUTH_WRONG,
+	REPLY_AUTH_FAILURES, /* the session is over */
+	REPLY_AUTH_TROUBLE,
+	REPLY_AUTH_NEEDS_TLS,
+	REPLY_AUTH_NO,
+	REPLY_AUTH_TWICE,
+	REPLY_AUTH_IN_MAIL,
+	REPLY_AUTH_REQUIRED,
+	REPLY_AUTH_SETTING,
+	REPLY_QUEUE /* code and words come from the queue: reply_queue */
 };
 
 /* Puts the reply into the writer, with s->detail behind its words, and clears that. */

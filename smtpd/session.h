@@ -10,9 +10,12 @@
 #include "base/io.h"
 #include "mail/address.h"
 #include "mail/envelope.h"
+#include "smtpd/auth.h"
+#include "smtpd/checker.h"
 #include "smtpd/queues.h"
 #include "smtpd/settings.h"
 #include "smtpd/text.h"
+#include "smtpd/told.h"
 
 enum {
 	SESSION_IN = 64 * 1024,    /* one read */
@@ -62,8 +65,9 @@ struct session {
 	struct io_reader in;
 	struct io_writer out;
 	struct queues *queues;
-	struct door *door;      /* of the message at hand */
-	struct policy_ask *ask; /* NULL: no policies */
+	struct door *door;       /* of the message at hand */
+	struct policy_ask *ask;  /* NULL: no policies */
+	struct checker *checker; /* NULL: nobody can prove to be somebody */
 
 	enum state state;
 	bool esmtp; /* EHLO: enhanced status codes, with ESMTP */
@@ -81,6 +85,8 @@ struct session {
 	char xclient_text[SESSION_XCLIENT];
 	size_t xclient_used;
 	struct session_tls tls;
+	struct auth auth;
+	struct told told;
 
 	struct address sender;
 	struct address recipient; /* the one of the command at hand */

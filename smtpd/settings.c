@@ -164,6 +164,8 @@ void settings_of_connection(struct settings *s)
 	s->relay = getenv("RELAYCLIENT");
 	s->xclient = getenv("XCLIENT") != NULL;
 	s->newline = newline();
+	s->auth = auth_words_read(getenv("SMTPAUTH"));
+	unsetenv("SMTPAUTHUSER"); /* said by us alone */
 	s->size_max = size_limit(s->databytes);
 }
 

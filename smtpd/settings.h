@@ -10,6 +10,7 @@
 
 #include "mail/control.h"
 #include "net/ucspi.h"
+#include "smtpd/auth_words.h"
 
 enum { SETTINGS_IPS = 64 };
 
@@ -33,6 +34,7 @@ struct settings {
 	unsigned long databytes; /* the file */
 	uint64_t size_max;       /* DATABYTES, databytes: 0 is no limit */
 	enum newline newline;
+	struct auth_words auth;
 	int timeout_ms; /* timeoutsmtpd: each read and each write */
 	bool has_rcpthosts;
 	struct control_list rcpthosts;

@@ -20,10 +20,13 @@
 #include "smtpd/policy_ask.h"
 #include "smtpd/starttls.h"
 
-#define USAGE "smtpd: usage: smtpd [--log=json] [--check | --as-client IP [-x CDB]]\n"
+#define USAGE                                                           \
+	"smtpd: usage: smtpd [--log=json] [[HOST] CHECKER [ARG ...]]\n" \
+	"       smtpd --check | --as-client IP [-x CDB]\n"
 
 static const char help[] =
 	USAGE "Speaks SMTP on descriptors 0 and 1; started by tcpserver, inetd, xinetd and their like.\n"
+	      "With a checker of passwords (checkpassword-file(8) and its like) AUTH is spoken.\n"
 	      "Configured by control files and environment: see smtpd(8).\n"
 	      "  --log=json      log lines as objects of JSON\n"
 	      "  --check         say what the control files mean, and what is wrong with them\n"
@@ -42,6 +45,7 @@ static struct settings settings;
 static struct session session;
 static struct queues queues;
 static struct policy_ask policies;
+static struct checker checker = { .broker = { .sock = -1 } }; /* starts once a process */
 
 static void name_session(struct session *s)
 {
@@ -135,6 +139,7 @@ static int serve(void)
 	struct session *s = &session;
 
 	s->door = queues_find(&queues, "");
+	s->checker = checker.broker.sock != -1 ? &checker : NULL;
 	command_loop(s);
 	policy_ask_close(s);
 	return s->exit_code;
@@ -146,14 +151,20 @@ static bool is_for_us(const struct fresh *fresh)
 	return fresh_is(fresh) && resident_same_place() && policy_ask_is_quiet(&policies);
 }
 
-/* A door that a session had to give up makes it the last one. */
+/* There is none, or it has not been lost. */
+static bool checker_is_well(void)
+{
+	return checker.broker.pid <= 0 || checker.broker.sock != -1;
+}
+
+/* A door or checker that a session had to give up makes it the last one. */
 static int serve_all(struct resident *resident, const struct fresh *fresh)
 {
 	for (;;) {
 		const int code = serve();
 
 		if (resident->control == -1 || queues_lost(&queues) || policies.failed ||
-			!forget(&session) || !resident_next(resident, code))
+			!checker_is_well() || !forget(&session) || !resident_next(resident, code))
 			return code;
 		if (!is_for_us(fresh)) {
 			resident_back(resident);
@@ -168,10 +179,10 @@ struct options {
 	bool check;
 	const char *as_client;
 	const char *rules;
+	char **rest;
 };
 
-/* "-name value" and "-name=value", each may stand alone. What is behind the options is ignored, as in
- * qmail-smtpd. */
+/* "-name value" and "-name=value", each may stand alone. */
 static const char *value(const char *name, char ***argv)
 {
 	const size_t n = strlen(name);
@@ -203,9 +214,23 @@ static struct options read_options(char **argv)
 		else
 			die_usage(USAGE);
 	}
+	o.rest = argv;
 	if (o.rules != NULL && o.as_client == NULL)
 		die_usage(USAGE);
 	return o;
+}
+
+/* A resident process may need it for a later client. */
+static void open_checker(char **words, bool resident)
+{
+	const struct auth_words *w = &settings.auth;
+	const char *wrong;
+
+	if (words == NULL || (!resident && (w->never || w->wrong)))
+		return;
+	wrong = checker_open(&checker, words, settings.timeout_ms, log_is_syslog());
+	if (wrong != NULL) /* AUTH is not offered */
+		event_trouble(&session, "checker", wrong);
 }
 
 int main(int argc, char **argv)
@@ -242,6 +267,7 @@ int main(int argc, char **argv)
 		refuse_session(REPLY_NO_CONTROLS, "queues", wrong);
 	if (queues.trouble != NULL) /* DATA will say 451: the client keeps its mail */
 		event_trouble(s, settings.queue, queues.trouble);
+	open_checker(checker_words(options.rest), resident.control != -1);
 	if (sandbox_enter(resident.control != -1 ? SANDBOX_SMTPD_RESIDENT : SANDBOX_SMTPD) == -1)
 		refuse_session(REPLY_NO_SANDBOX, "sandbox", strerror(errno));
 
@@ -249,6 +275,7 @@ int main(int argc, char **argv)
 	close(0); /* the client need not wait for the rest */
 	close(1);
 	queues_close(&queues);
+	checker_close(&checker);
 	policy_ask_finish(&policies);
 	_exit(code);
 }

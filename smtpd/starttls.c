@@ -118,8 +118,7 @@ static void forget(struct session *s)
 	transaction_reset(s);
 	s->helo[0] = '\0';
 	s->esmtp = false;
-	s->relay = s->set->relay;
-	s->user = NULL;
+	auth_forget(s);
 }
 
 enum reply starttls(struct session *s, struct argument a)

@@ -118,6 +118,7 @@ static bool choose_door(struct session *s, struct door_answer *answer)
 
 	if (chosen != NULL) {
 		s->door = chosen;
+		s->door->more = s->told.pairs;
 		return true;
 	}
 	event_trouble(s, "queues", "a policy names a queue that is not in control/queues");

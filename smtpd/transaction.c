@@ -79,6 +79,9 @@ enum reply transaction_mail(struct session *s, struct argument a)
 	const char *wrong = parse_path(&s->sender, "FROM:", &a);
 	enum reply r;
 
+	r = auth_mail(s);
+	if (r != REPLY_NONE)
+		return r;
 	if (wrong != NULL) {
 		explain(s, wrong);
 		return REPLY_BAD_SENDER;

@@ -189,11 +189,12 @@ enum reply xclient(struct session *s, struct argument a)
 	transaction_reset(s);
 	s->helo[0] = '\0';
 	s->esmtp = false;
+	auth_forget(s);
 	if (!take_all(s, a)) {
 		s->over = true; /* half of it has been taken: nobody knows whose session this is */
 		return REPLY_BAD_PARAMETER;
 	}
-	if (s->user != NULL && s->relay == NULL)
-		s->relay = "";
+	if (s->user != NULL)
+		auth_grant(s);
 	return policy_ask_connect(s);
 }

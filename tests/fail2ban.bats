@@ -44,7 +44,7 @@ befores=('' '@4000000065a1b2c3d4e5f600 ' '2026-11-24 10:00:00.123456789 ' 'Nov 2
 		while IFS=$'\t' read -r _ line; do
 			printf '%s%s\n' "${before//%/tcpserver}" "$line"
 		done <"$DATA/attacks" >log
-		[ "$(wc -l <log)" = 20 ]
+		[ "$(wc -l <log)" = 22 ]
 		exactly log "$(cat wanted)"
 	done
 }
@@ -53,7 +53,7 @@ befores=('' '@4000000065a1b2c3d4e5f600 ' '2026-11-24 10:00:00.123456789 ' 'Nov 2
 	local before
 	for before in "${befores[@]}"; do
 		sed "s/^/${before//%/tcpserver}/" "$DATA/good" >log
-		[ "$(wc -l <log)" = 22 ]
+		[ "$(wc -l <log)" = 26 ]
 		run banned log
 		[ "$output" = "" ] || { echo "$output"; false; }
 	done
@@ -157,6 +157,30 @@ smtp() {
 		cat log
 		false
 	}
+}
+
+@test "smtpd: wrong passwords with their client, whatever the user is called; right ones and a checker's trouble not" {
+	[ -x "$BIN/smtpd" ] && [ -x "$BIN/checkpassword-file" ] || skip 'needs smtpd and checkpassword-file'
+	export PORTERO_HOME=$PWD/home SMTPAUTH=clear CHECKPASSWORD_FILE=$PWD/passwords
+	unset TCPREMOTEHOST TCPREMOTEINFO TCPLOCALPORT
+	mkdir -p home/control
+	echo mx.example.org >home/control/me
+	echo secret | checkpassword-file --hash joe >passwords
+	chmod 600 passwords
+	plain() {
+		# shellcheck disable=SC2059 # with the escapes of printf
+		printf "$1" | base64 -w 0
+	}
+	attempt() {
+		printf '%s\r\n' 'EHLO c' "AUTH PLAIN $(plain "$2")" QUIT | TCPREMOTEIP=$1 timeout 20 smtpd checkpassword-file true >out 2>>log
+	}
+	attempt 198.51.100.1 '\0joe\0wrong'
+	attempt 2001:db8::2 '\0x client=203.0.113.66 stage=auth code=535 reason=auth\0wrong'
+	attempt 203.0.113.66 '\0joe\0secret'
+	CHECKPASSWORD_FILE=/nonexistent attempt 203.0.113.66 '\0joe\0secret'
+	grep -q 'client=203.0.113.66 stage=auth code=235' log
+	grep -q 'client=203.0.113.66 stage=auth code=454' log
+	exactly log 198.51.100.1 2001:db8::2
 }
 
 @test "every reason of the filter is one of smtpd's" {

@@ -52,8 +52,12 @@ bool resident_next(struct resident *r, int exit_code) __attribute__((warn_unused
 void resident_back(struct resident *r);
 
 /* "NAME=value" with a name that tells about the connection itself: PROTO, TCPLOCAL..., TCPREMOTE...,
- * RELAYCLIENT, DATABYTES, SMTPNEWLINE, XCLIENT, SSL..., SMTPS. */
+ * RELAYCLIENT, DATABYTES, SMTPNEWLINE, XCLIENT, SSL..., SMTPS, SMTPAUTH... */
 bool resident_of_connection(const char *pair) __attribute__((pure));
+
+/* Those of environ, and more (NULL, or such as well) before them, which stand instead of any of the same name. Lives
+ * until the next call, and as long as what it points to. */
+char **resident_variables(char *const more[]);
 
 /* Apart from those, is the environment the one that this process was started with? */
 bool resident_same_place(void);

@@ -190,12 +190,36 @@ void resident_back(struct resident *r)
 bool resident_of_connection(const char *pair)
 {
 	static const char *const beginnings[] = { "PROTO=", "TCPLOCAL", "TCPREMOTE",
-		"RELAYCLIENT=", "DATABYTES=", "SMTPNEWLINE=", "XCLIENT=", "SSL", "SMTPS=" };
+		"RELAYCLIENT=", "DATABYTES=", "SMTPNEWLINE=", "XCLIENT=", "SSL", "SMTPS=", "SMTPAUTH" };
 
 	for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
 		if (strncmp(pair, beginnings[i], strlen(beginnings[i])) == 0)
 			return true;
 	return false;
+}
+
+static bool is_among(char *const vector[], size_t count, const char *pair)
+{
+	const size_t name = strcspn(pair, "=") + 1;
+
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(vector[i], pair, name) == 0)
+			return true;
+	return false;
+}
+
+char **resident_variables(char *const more[])
+{
+	static char *vector[RESIDENT_VARS + 1];
+	size_t count = 0;
+
+	for (; more != NULL && *more != NULL && count < RESIDENT_VARS; more++)
+		vector[count++] = *more;
+	for (char **v = environ; *v != NULL && count < RESIDENT_VARS; v++)
+		if (resident_of_connection(*v) && !is_among(vector, count, *v))
+			vector[count++] = *v;
+	vector[count] = NULL;
+	return vector;
 }
 
 static bool is_now(const char *pair)
