@@ -170,7 +170,7 @@ static bool is_right(const struct credentials *c, const struct password_entry *e
 	if (hash == NULL || c->password[0] == '\0')
 		return false;
 	got = crypt_rn(c->password, hash, &data, (int)sizeof data);
-	if (usable && got == NULL)
+	if (usable && (got == NULL || strlen(got) != strlen(hash)))
 		die(EXIT_TEMPORARY,
 			"%s, line %zu: a hash that crypt(3) does not know: make one with --hash", file,
 			e->line);

@@ -93,7 +93,10 @@ static int converse(
 			forget(r, i);
 			return PAM_CONV_ERR;
 		}
-	*responses = r;
+	if (responses == NULL) /* some modules that only tell something want none */
+		forget(r, count);
+	else
+		*responses = r;
 	return PAM_SUCCESS;
 }
 
@@ -159,7 +162,8 @@ int main(int argc, char **argv)
 		checkpassword_wrong(&c);
 	result = pam_start(config.service, c.user, &conversation, &pam);
 	if (result != PAM_SUCCESS)
-		die(EXIT_TEMPORARY, "service %s: %s", config.service, pam_strerror(NULL, result));
+		die(EXIT_TEMPORARY, "service %s: PAM does not start, error %d: is it in /etc/pam.d?",
+			config.service, result);
 	result = check(pam);
 	if (is_refusal(result)) {
 		pam_end(pam, result);
