@@ -207,7 +207,7 @@ replies() {
 @test "a word in SMTPAUTH that is not known refuses all mail, and says so" {
 	SMTPAUTH=clear,requier run -0 replies 'MAIL FROM:<a@b.example>' "AUTH PLAIN $(joe)"
 	[ "$output" = '451 503' ]
-	grep -q 'trouble=SMTPAUTH text=' log
+	grep -q 'trouble=SMTPAUTH .*text=' log
 }
 
 @test "command lines of the known patches: a host name in front of the checker" {
@@ -239,7 +239,7 @@ replies() {
 		checker /bin/sh -c true
 		checker /bin/true /bin/true
 	TABLE
-	grep -q 'trouble=checker text=it says yes to a password that it has not read' log
+	grep -q 'trouble=checker .*text=it says yes to a password that it has not read' log
 }
 
 @test "the checker gets user, password, an empty timestamp, the connection, and nothing of ours" {
@@ -315,7 +315,7 @@ replies() {
 	CHECKER=("$PWD/missing" true)
 	run -0 replies "AUTH PLAIN $(joe)" NOOP
 	[ "$output" = '454 250' ]
-	[ "$(grep -c 'trouble=checker text=' log)" = 7 ]
+	[ "$(grep -c 'trouble=checker .*text=' log)" = 7 ]
 }
 
 @test "a checker that hangs is killed in time, with what it has started" {

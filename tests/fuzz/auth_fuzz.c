@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct settings settings;
 static struct session session;
+static struct queues queues = { .count = 1 };
 
 static void check_base64(const char *p, size_t n)
 {
@@ -73,7 +74,12 @@ static void open_session(struct checker *checker, int in, int out)
 	session.out = (struct io_writer){
 		.fd = out, .timeout_ms = 1000, .buf = session.out_bytes, .cap = sizeof session.out_bytes
 	};
-	session.door.broker.sock = -1;
+	queues.at[0].door =
+		(struct door){ .broker = { .sock = -1 }, .message = -1, .envelope = -1, .errors = -1 };
+	session.queues = &queues;
+	session.door = &queues.at[0].door;
+	session.tls.control = -1;
+	memcpy(session.ucspi, settings.ucspi, sizeof session.ucspi);
 	envelope_init(&session.envelope, session.envelope_bytes, sizeof session.envelope_bytes);
 }
 
@@ -93,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	open_session(&checker, in, out);
 	command_loop(&session);
 	check_replies(out);
-	if (session.auth.user[0] != '\0' || session.told.pairs[0] != NULL)
+	if (session.user != NULL || session.told.pairs[0] != NULL)
 		abort();
 	broker_give_up(&checker.broker);
 	close(in);
