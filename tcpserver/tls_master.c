@@ -220,7 +220,7 @@ int tls_master(const struct tls_master_config *c, bool announce)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || open_all(&m) == -1)
 		die(EXIT_TEMPORARY, "unable to begin: %s", errtext(errno));
 	m.store = tls_store_open(c->dir, &c->rules);
-	if (m.store == NULL && errno == ENOENT)
+	if (m.store == NULL && errno == ENOKEY)
 		die(EXIT_PERMANENT,
 			"no certificate in %s: put NAME/fullchain.pem and NAME/privkey.pem there", c->dir);
 	if (m.store == NULL)

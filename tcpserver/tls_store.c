@@ -309,6 +309,6 @@ struct tls_store *tls_store_open(const char *dir, const struct tls_rules *rules)
 		return NULL;
 	tls_tickets_open(&s->tickets, dir);
 	look(s);
-	errno = ENOENT;
+	errno = ENOKEY;
 	return has_pair(s) ? s : NULL;
 }

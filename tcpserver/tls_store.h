@@ -20,7 +20,7 @@ enum { STORE_FEW = 32 };
 
 struct tls_store;
 
-/* NULL with errno: ENOENT when there is no pair that can be used (each was told of). */
+/* NULL with errno: ENOKEY when there is no pair that can be used (each was told of). */
 struct tls_store *tls_store_open(const char *dir, const struct tls_rules *rules)
 	__attribute__((warn_unused_result));
 

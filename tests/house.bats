@@ -34,6 +34,8 @@ includes() {
 	[ "$output" = lib/net/dns.c ]
 	run -0 grep -lE '<seccomp.h>' -r lib tcpserver tcprules tcp-env smtpd queue --include='*.[ch]'
 	[ "$output" = lib/base/sandbox_gen.c ]
+	run -0 grep -lE '<openssl/' -r lib tcpserver tcprules tcp-env smtpd queue --include='*.[ch]'
+	[ "$output" = lib/net/tls.c ]
 }
 
 @test "no file of the package is set-user-ID or set-group-ID" {
