@@ -214,8 +214,9 @@ static int open_all(struct master *m)
 int tls_master(const struct tls_master_config *c, bool announce)
 {
 	static const char ready = TLS_READY;
-	struct master m = { .config = c };
+	static struct master m; /* there is one, for as long as the process lives */
 
+	m.config = c;
 	signal(SIGCHLD, SIG_IGN); /* nobody waits for a session's process */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || open_all(&m) == -1)
 		die(EXIT_TEMPORARY, "unable to begin: %s", errtext(errno));

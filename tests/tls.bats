@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2012,SC2030,SC2031,SC2034 # counting in /proc; run in subshells of bats; words for eval
 # tcpserver --tls and its helper: a program of ours (tls_program.py) over real sessions, of Python's ssl and openssl.
 
 bats_require_minimum_version 1.5.0
@@ -265,7 +266,7 @@ resumed() {
 	END
 	[ "$(cat out)" = '0 1 1 0 1 ' ] || { cat out log; false; }
 	[ "$(wc -l <dir/ticket.keys)" = 2 ]
-	! logged warning
+	run ! logged warning
 }
 
 @test "a file that holds no ticket keys is written anew; a folder that cannot be written is told of" {

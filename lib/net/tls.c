@@ -501,7 +501,7 @@ static void put_fingerprint(struct str *to, SSL *ssl)
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	char text[2 * EVP_MAX_MD_SIZE + sizeof "sha256:"];
+	char text[2 * (size_t)EVP_MAX_MD_SIZE + sizeof "sha256:"];
 	const X509 *certificate = SSL_get0_peer_certificate(ssl);
 	unsigned n;
 	struct str s;
