@@ -23,6 +23,12 @@ struct question {
 	bool early;  /* it did: dns_step says so */
 	dns_done *done;
 	dns_addresses *addresses; /* instead of done */
+	dns_end *end;             /* instead of done, after each */
+	dns_each *each;
+	enum dns_type type;
+	unsigned char *reply; /* for each: kept until it is called */
+	int reply_size;
+	bool no_name; /* told from no record */
 	void *arg;
 	struct addr addr; /* whose name is asked for, or who is to be among the addresses */
 	enum dns_result result;
@@ -55,6 +61,8 @@ static struct question *question_new(struct dns *d, int64_t deadline_ms, void *a
 	return q;
 }
 
+static enum dns_result give_records(struct question *q);
+
 static void question_end(struct question *q, enum dns_result result)
 {
 	const bool found = result == DNS_FOUND;
@@ -62,7 +70,11 @@ static void question_end(struct question *q, enum dns_result result)
 	if (!q->open)
 		return;
 	q->open = false;
-	if (q->addresses != NULL)
+	if (q->end != NULL)
+		q->end(q->arg, found                              ? give_records(q)
+			       : q->no_name && result == DNS_NONE ? DNS_NO_NAME
+								  : result);
+	else if (q->addresses != NULL)
 		q->addresses(q->arg, result, q->list, found ? q->count : 0);
 	else
 		q->done(q->arg, result, found && q->has_text ? q->text : NULL);
@@ -75,6 +87,7 @@ static void question_free(struct question *q)
 	while (*link != q)
 		link = &(*link)->next;
 	*link = q->next;
+	free(q->reply);
 	free(q);
 }
 
@@ -240,6 +253,140 @@ static void on_txt(void *arg, int status, int timeouts, unsigned char *reply, in
 	question_answer(q, status);
 }
 
+/* ---- records of any type ----------------------------------------------------------------------------- */
+
+static void give(const struct question *q, const void *data, size_t n)
+{
+	const struct dns_record r = { .data = data, .n = n };
+
+	q->each(q->arg, &r);
+}
+
+static void give_name(const struct question *q, const char *name, unsigned preference)
+{
+	char clean[DNS_NAME];
+	struct dns_record r = { .data = clean, .preference = preference };
+
+	/* a backslash is the resolver's: what it stands for is no byte of a host's name */
+	if (strchr(name, '\\') == NULL && clean_name(name, clean) && strcmp(clean, ".") != 0)
+		r.n = strlen(clean);
+	q->each(q->arg, &r);
+}
+
+static int give_v4(const struct question *q)
+{
+	int n = q->reply_size / 16 + 1; /* no record is shorter */
+	struct ares_addrttl *list = calloc((size_t)n, sizeof *list);
+	int status = ARES_ENOMEM;
+
+	if (list != NULL)
+		status = ares_parse_a_reply(q->reply, q->reply_size, NULL, list, &n);
+	for (int i = 0; status == ARES_SUCCESS && i < n; i++)
+		give(q, &list[i].ipaddr, 4);
+	free(list);
+	return status == ARES_SUCCESS && n == 0 ? ARES_ENODATA : status;
+}
+
+static int give_v6(const struct question *q)
+{
+	int n = q->reply_size / 28 + 1;
+	struct ares_addr6ttl *list = calloc((size_t)n, sizeof *list);
+	int status = ARES_ENOMEM;
+
+	if (list != NULL)
+		status = ares_parse_aaaa_reply(q->reply, q->reply_size, NULL, list, &n);
+	for (int i = 0; status == ARES_SUCCESS && i < n; i++)
+		give(q, &list[i].ip6addr, 16);
+	free(list);
+	return status == ARES_SUCCESS && n == 0 ? ARES_ENODATA : status;
+}
+
+static int give_exchangers(const struct question *q)
+{
+	struct ares_mx_reply *list = NULL;
+	const int status = ares_parse_mx_reply(q->reply, q->reply_size, &list);
+
+	for (const struct ares_mx_reply *mx = list; mx != NULL; mx = mx->next)
+		give_name(q, mx->host, mx->priority);
+	if (list != NULL)
+		ares_free_data(list);
+	return status == ARES_SUCCESS && list == NULL ? ARES_ENODATA : status;
+}
+
+static int give_names(const struct question *q)
+{
+	static const unsigned char nobody[4];
+	struct hostent *host = NULL;
+	const int status = ares_parse_ptr_reply(q->reply, q->reply_size, nobody, 4, AF_INET, &host);
+
+	if (host == NULL)
+		return status;
+	for (char **name = host->h_aliases; *name != NULL; name++)
+		give_name(q, *name, 0);
+	ares_free_hostent(host);
+	return status;
+}
+
+/* A record's strings, which come one by one, as one piece. Returns what follows them. */
+static const struct ares_txt_ext *give_text(
+	const struct question *q, const struct ares_txt_ext *part, unsigned char *joined)
+{
+	size_t n = 0;
+
+	do {
+		memcpy(joined + n, part->txt, part->length);
+		n += part->length;
+		part = part->next;
+	} while (part != NULL && !part->record_start);
+	give(q, joined, n);
+	return part;
+}
+
+static int give_texts(const struct question *q)
+{
+	struct ares_txt_ext *list = NULL;
+	unsigned char *joined =
+		malloc((size_t)q->reply_size + 1); /* no text is longer than what it came in */
+	const int status =
+		joined == NULL ? ARES_ENOMEM : ares_parse_txt_reply_ext(q->reply, q->reply_size, &list);
+
+	for (const struct ares_txt_ext *part = list; part != NULL;)
+		part = give_text(q, part, joined);
+	free(joined);
+	if (list == NULL)
+		return status == ARES_SUCCESS ? ARES_ENODATA : status;
+	ares_free_data(list);
+	return status;
+}
+
+static enum dns_result give_records(struct question *q)
+{
+	static int (*const readers[])(const struct question *q) = { [DNS_A] = give_v4,
+		[DNS_AAAA] = give_v6,
+		[DNS_MX] = give_exchangers,
+		[DNS_PTR] = give_names,
+		[DNS_TXT] = give_texts };
+
+	return result_of(readers[q->type](q));
+}
+
+static void on_records(void *arg, int status, int timeouts, unsigned char *reply, int size)
+{
+	struct question *q = arg;
+
+	(void)timeouts;
+	if (status == ARES_SUCCESS && q->open) {
+		q->reply = malloc((size_t)size);
+		q->reply_size = size;
+		if (q->reply == NULL)
+			status = ARES_ENOMEM;
+		else
+			memcpy(q->reply, reply, (size_t)size);
+	}
+	q->no_name = status == ARES_ENOTFOUND;
+	question_answer(q, status);
+}
+
 /* ---- asking --------------------------------------------------------------------------------------- */
 
 static int ask(struct question *q, const char *name, int type, ares_callback answer)
@@ -304,6 +451,38 @@ int dns_aaaa(struct dns *d, const char *name, int64_t deadline_ms, dns_addresses
 	return ask(q, name, ns_t_aaaa, on_v6);
 }
 
+/* In the resolver's words a backslash takes the meaning from the byte behind it. */
+static void escape(const char *name, struct str *to)
+{
+	for (; *name != '\0'; name++) {
+		if (*name == '\\')
+			str_putc(to, '\\');
+		str_putc(to, *name);
+	}
+}
+
+int dns_records(struct dns *d, enum dns_type type, const char *name, int64_t deadline_ms, dns_each *each,
+	dns_end *end, void *arg)
+{
+	static const int types[] = { [DNS_A] = ns_t_a,
+		[DNS_AAAA] = ns_t_aaaa,
+		[DNS_MX] = ns_t_mx,
+		[DNS_PTR] = ns_t_ptr,
+		[DNS_TXT] = ns_t_txt };
+	struct question *q = question_new(d, deadline_ms, arg);
+	char memory[2 * DNS_NAME];
+	struct str escaped;
+
+	if (q == NULL)
+		return -1;
+	q->end = end;
+	q->each = each;
+	q->type = type;
+	str_init(&escaped, memory, sizeof memory);
+	escape(name, &escaped);
+	return ask(q, escaped.full ? ".." : escaped.s, types[type], on_records);
+}
+
 /* ---- the poll loop's side ------------------------------------------------------------------------- */
 
 size_t dns_poll(struct dns *d, struct pollfd fds[DNS_POLL])
@@ -355,6 +534,7 @@ static bool end_one(struct dns *d, int64_t now)
 		if (q->early) {
 			*link = q->next;
 			question_end(q, q->result);
+			free(q->reply);
 			free(q);
 			return true;
 		}
@@ -444,6 +624,7 @@ void dns_close(struct dns *d)
 		struct question *q = d->open;
 
 		d->open = q->next;
+		free(q->reply);
 		free(q);
 	}
 	ares_library_cleanup();
