@@ -20,6 +20,9 @@ const struct sock_filter *sandbox_filter(enum sandbox profile, size_t *count)
 	case SANDBOX_TLS:
 		*count = COUNT(tls_filter);
 		return tls_filter;
+	case SANDBOX_POLICY:
+		*count = COUNT(policy_filter);
+		return policy_filter;
 	}
 	*count = 0;
 	return NULL;

@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-enum sandbox { SANDBOX_SMTPD, SANDBOX_SMTPD_RESIDENT, SANDBOX_TLS };
+enum sandbox { SANDBOX_SMTPD, SANDBOX_SMTPD_RESIDENT, SANDBOX_TLS, SANDBOX_POLICY };
 
 struct sock_filter;
 

@@ -15,7 +15,7 @@
 #include <linux/sockios.h>
 #include <unistd.h>
 
-enum { CALLS_MAX = 20 };
+enum { CALLS_MAX = 28 };
 
 static const struct profile {
 	const char *name;
@@ -37,6 +37,11 @@ static const struct profile {
 	{ "tls", { "read", "write", "poll", "ppoll", "sendto", "shutdown", "close", "exit", "exit_group",
 			 "clock_gettime", "restart_syscall", "rt_sigreturn", "getpid", "futex", "getrandom",
 			 "brk", "mmap", "mremap", "munmap", "madvise" } },
+	/* A policy that asks the DNS: its requests and answers, and questions by UDP and TCP. It opens no file. */
+	{ "policy", { "read", "write", "writev", "poll", "ppoll", "socket", "connect", "setsockopt",
+			    "fcntl", "sendto", "recvfrom", "close", "brk", "mmap", "munmap", "mremap",
+			    "madvise", "exit", "exit_group", "clock_gettime", "gettimeofday", "time",
+			    "restart_syscall", "rt_sigreturn", "rt_sigaction" } },
 };
 
 /* What the address sanitizer's own runtime needs on top, in builds with SANITIZE=1 only. */

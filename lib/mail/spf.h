@@ -33,7 +33,7 @@ enum {
 enum spf_found { SPF_FOUND, SPF_MISSING, SPF_FAILED };
 
 /* One record: of a TXT all its strings, joined; of an A 4 bytes, of an AAAA 16; of an MX and a PTR the name
- * as text without its last dot, best preference first. */
+ * as text without its last dot. */
 typedef void spf_each(void *to, const void *data, size_t n);
 
 /* name is spf_is_name, of any case. Those that find nothing call each not at all. */

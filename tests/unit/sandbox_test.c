@@ -15,7 +15,7 @@
 #include "tests/unit/bpf.h"
 #include "tests/unit/tap.h"
 
-enum { CALLS = 1024, ALLOWED_MAX = 20 };
+enum { CALLS = 1024, ALLOWED_MAX = 20, POLICY_MAX = 25 };
 
 #if defined(__x86_64__)
 static const uint32_t native = AUDIT_ARCH_X86_64, foreign = AUDIT_ARCH_I386;
@@ -59,6 +59,29 @@ static void test_numbers(enum sandbox profile, const char *name)
 		if (bpf_run(f, count, &data, SECCOMP_RET_ALLOW) != SECCOMP_RET_KILL_PROCESS)
 			tap_ok(false, "another architecture's call kills");
 	}
+}
+
+/* A policy may ask the DNS, and nothing else that smtpd may not. */
+static void test_policy(void)
+{
+	static const int forbidden[] = { SYS_execve, SYS_openat, SYS_clone, SYS_kill, SYS_ptrace,
+		SYS_mprotect, SYS_setuid, SYS_unlinkat, SYS_bind, SYS_listen, SYS_accept4, SYS_sendmsg,
+		SYS_recvmsg };
+	size_t count;
+	const struct sock_filter *f = sandbox_filter(SANDBOX_POLICY, &count);
+	int allowed = 0;
+	bool bad = false;
+
+	for (int nr = 0; nr < CALLS; nr++)
+		allowed += is_allowed(f, count, nr);
+	printf("# policy: %d system calls are left\n", allowed);
+#ifndef __SANITIZE_ADDRESS__
+	tap_ok(allowed > 0 && allowed <= POLICY_MAX, "25 system calls at most");
+#endif
+	for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++)
+		bad |= is_allowed(f, count, forbidden[i]);
+	tap_ok(!bad && is_allowed(f, count, SYS_socket) && is_allowed(f, count, SYS_connect),
+		"a policy connects, but opens, starts and serves nothing");
 }
 
 /* What a resident smtpd may do more, and nothing else. */
@@ -140,6 +163,7 @@ int main(void)
 	test_numbers(SANDBOX_SMTPD_RESIDENT, "resident smtpd");
 	test_numbers(SANDBOX_TLS, "a TLS session");
 	test_code();
+	test_policy();
 	test_difference();
 	test_locked(SANDBOX_SMTPD);
 	test_locked(SANDBOX_SMTPD_RESIDENT);

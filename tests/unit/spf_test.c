@@ -355,7 +355,8 @@ static void test_file(const char *path)
 	FILE *f = fopen(path, "re");
 	char line[4096];
 
-	if (!tap_ok(f != NULL, path))
+	tap_ok(f != NULL, path);
+	if (f == NULL)
 		return;
 	while (fgets(line, sizeof line, f) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
