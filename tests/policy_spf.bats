@@ -9,7 +9,7 @@ setup() {
 	PATH=$BIN:$PATH
 	export PORTERO_HOME=$BATS_TEST_TMPDIR
 	mkdir control
-	unset DNSCACHEIP
+	unset DNSCACHEIP RELAYCLIENT SMTPPOLICIES DATABYTES TCPREMOTEHOST TCPREMOTEINFO TCPLOCALHOST TCPLOCALIP
 }
 
 # zone LINE...: a name server with these records, "NAME TYPE DATA" (spf_server.py). Sets DNSCACHEIP.
@@ -186,14 +186,15 @@ header=Received-SPF: pass%0A%09identity=mailfrom;%0A%09client-ip=192.0.2.1;%0A%0
 }
 
 @test "64 kilobytes of records, thousands of addresses" {
-	local i
+	local i x
+	x=$(printf 'x%.0s' {1..80})
 	{
 		for i in {1..3500}; do
 			printf 'many.example\tA\t198.51.%d.%d\n' $((i / 250)) $((i % 250 + 1))
 		done
 		printf 'many.example\tTXT\tv=spf1 a -all\n'
 		for i in {1..600}; do
-			printf 'texts.example\tTXT\ttext %d %s\n' "$i" "$(printf 'x%.0s' {1..80})"
+			printf 'texts.example\tTXT\ttext %d %s\n' "$i" "$x"
 		done
 		printf 'texts.example\tTXT\tv=spf1 ip4:192.0.2.1 -all\n'
 		for i in {1..2000}; do
@@ -263,4 +264,27 @@ header=Received-SPF: pass%0A%09identity=mailfrom;%0A%09client-ip=192.0.2.1;%0A%0
 	[[ "$output" = 'policy-spf: fatal: trusted: "192.0.2.0/33" '* ]]
 	run -100 policy-spf --trusted missing
 	DNSCACHEIP=nonsense run -111 policy-spf
+}
+
+# smtp LINE...: real smtpd with policy-spf as its policy; the replies without CR
+smtp() {
+	printf '%s\r\n' "$@" | TCPREMOTEIP=${CLIENT-192.0.2.2} QMAILQUEUE="$BIN/queue-maildir $PWD/Maildir" smtpd 2>>log | tr -d '\r'
+}
+
+@test "behind smtpd: refused at MAIL, marked in the log and in the message" {
+	zone "${usual[@]}"
+	mkdir -p Maildir/{tmp,new,cur}
+	echo mx.example.org >control/me
+	echo example.org >control/rcpthosts
+	echo 'mail defer 25 policy-spf' >control/policies
+	run -0 smtp 'EHLO h.example' 'MAIL FROM:<joe@a.example>' 'MAIL FROM:<joe@soft.example>' 'RCPT TO:<u@example.org>' DATA \
+		'Subject: x' '' hello . QUIT
+	says '550 5.7.23 SPF of MAIL FROM: a.example explains: 192.0.2.2 is none of a.example; ask mx.example.org (#5.7.23)'
+	[ "$(find Maildir/new -type f | wc -l)" = 1 ]
+	run -0 cat Maildir/new/*
+	says 'Received-SPF: softfail' $'\tclient-ip=192.0.2.2;' $'\tenvelope-from="joe@soft.example";' $'\tmechanism=~all'
+	grep -q spf=softfail log
+	grep -q "stage=mail code=550 reason=policy policy=policy-spf" log
+	CLIENT=192.0.2.1 run -0 smtp 'EHLO h.example' 'MAIL FROM:<joe@a.example>' QUIT
+	[[ "${lines[-2]}" = 250* ]]
 }
