@@ -81,13 +81,14 @@ records=('mx.example MX 10 m.example' 'a.example A 192.0.2.1' 'six.example AAAA 
 }
 
 @test "--mark, --time, nonsense" {
-	local start=$SECONDS
+	local start
 	zone "${records[@]}"
+	start=$SECONDS
 	run -0 ask joe@none.example relay=0 --mark
 	[ "$output" = $'action=continue\ntag=domain=missing' ]
 	run -0 ask joe@silent.example relay=0 --mark --time 1
 	[ "$output" = $'action=continue\ntag=domain=unknown' ]
-	((SECONDS - start < 10))
+	((SECONDS - start < 15))
 	run -100 policy-domain --time 301
 	[ "$output" = 'policy-domain: fatal: --time: "301" is too large (1 to 300)' ]
 	run -100 policy-domain x

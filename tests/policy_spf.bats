@@ -240,13 +240,14 @@ header=Received-SPF: pass%0A%09identity=mailfrom;%0A%09client-ip=192.0.2.1;%0A%0
 }
 
 @test "silence has its end, for all look-ups together" {
-	local start=$SECONDS
+	local start
 	zone 'a.example SILENT' 'b.example TXT v=spf1 a:a.example mx:a.example exists:a.example -all'
+	start=$SECONDS
 	run -0 ask '192.0.2.1 a.example joe@a.example' --time 1
 	says action=continue tag=spf=temperror
 	run -0 ask '192.0.2.1 a.example joe@b.example' --time 2 --helo --defer-temperror
 	says action=defer tag=spf_helo=temperror
-	((SECONDS - start < 10))
+	((SECONDS - start < 15))
 	# nobody listens there
 	DNSCACHEIP=127.0.0.1:1 run -0 ask '192.0.2.1 a.example joe@a.example' --time 1
 	says tag=spf=temperror

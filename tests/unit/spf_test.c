@@ -303,6 +303,13 @@ static void test_long_names(void)
 	tap_ok(strlen(name) <= 253 && strlen(name) > 253 - 41 &&
 			strcmp(name, want + len - strlen(name)) == 0 && want[len - strlen(name) - 1] == '.',
 		"loses labels on its left");
+	v.local.n = 251;
+	tap_ok(spf_expand_name((struct spf_text)TEXT("a.%{l}"), &v, name) && strlen(name) == 253,
+		"253 bytes are a name");
+	v.local.n = 252;
+	tap_ok(spf_expand_name((struct spf_text)TEXT("a.%{l}"), &v, name) && strlen(name) == 252,
+		"254 lose their first label");
+	v.local.n = n;
 	memset(local, 'x', n);
 	tap_ok(!spf_expand_name((struct spf_text)TEXT("%{l}"), &v, name),
 		"a label that is too long is no name");
@@ -393,7 +400,7 @@ static enum spf_result check(const char *sender, const char *ip)
 
 static void test_long_records(void)
 {
-	static char record[SPF_RECORDS + 1], loop[SPF_RECORDS / 4];
+	static char record[SPF_RECORDS + 1], loop[SPF_RECORDS / 4], away[SPF_RECORDS / 2];
 
 	zone.count = 0;
 	memset(record, ' ', sizeof record);
@@ -403,6 +410,11 @@ static void test_long_records(void)
 	zone_add(&zone, "longer.example", "TXT", record, SPF_RECORDS + 1);
 	tap_ok(check("x@long.example", "192.0.2.1") == SPF_FAIL, "a record of 64 KiB");
 	tap_ok(check("x@longer.example", "192.0.2.1") == SPF_PERMERROR, "one byte more is too much");
+	memset(away, ' ', sizeof away);
+	memcpy(away, "v=spf1 redirect=long.example", 28);
+	zone_add(&zone, "away.example", "TXT", away, sizeof away);
+	tap_ok(check("x@away.example", "192.0.2.1") == SPF_FAIL,
+		"one that redirects makes room for the next");
 	memset(loop, ' ', sizeof loop);
 	memcpy(loop, "v=spf1 include:loop.example", 27);
 	zone_add(&zone, "loop.example", "TXT", loop, sizeof loop);
