@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "smtpd/event.h"
+#include "smtpd/policy_envelope.h"
 #include "smtpd/received.h"
 
 /* ---- the process --------------------------------------------------------------------------------------- */
@@ -620,6 +621,20 @@ static enum reply end_of_holder(
 	return say_later(s, p, POLICY_END);
 }
 
+/* Without a recipient there is nothing to be queued. */
+static bool change_envelope(struct session *s, struct policy_peer *p, const struct policy_answer *a)
+{
+	const char *wrong = policy_envelope_change(s, a);
+
+	if (wrong != NULL) {
+		policy_peer_fail(p);
+		tell_failed(s, p, wrong);
+	}
+	if (s->envelope.recipients == 0)
+		s->ask->now.discard[POLICY_OF_TRANSACTION] = true;
+	return wrong == NULL;
+}
+
 static enum reply end_of_one(
 	struct session *s, struct policy_peer *p, const struct policy_request *q, bool *accepted)
 {
@@ -631,6 +646,8 @@ static enum reply end_of_one(
 		return p->line.accepts && !holds ? REPLY_NONE : say_later(s, p, POLICY_END);
 	r = obey(s, p, POLICY_END, &a);
 	*accepted = *accepted || a.action == POLICY_ACCEPT;
+	if (goes_on(&a) && !change_envelope(s, p, &a))
+		return say_later(s, p, POLICY_END);
 	return r == REPLY_NONE && holds ? end_of_holder(s, p, &a, *accepted) : r;
 }
 

@@ -1,6 +1,7 @@
 #include "mail/envelope.h"
 
 #include <string.h>
+#include <strings.h>
 
 void envelope_init(struct envelope *e, char *memory, size_t cap)
 {
@@ -51,6 +52,60 @@ static bool is_note(char letter)
 {
 	return letter >= 'a' && letter <= 'z';
 }
+
+/* ---- changes ------------------------------------------------------------------------------------------- */
+
+bool envelope_set_sender(struct envelope *e, const char *sender)
+{
+	const size_t old = strlen(e->bytes + 1), n = strlen(sender);
+
+	if (n > ENVELOPE_ADDRESS_MAX || (n > old && n - old + 1 > e->cap - e->len))
+		return false;
+	memmove(e->bytes + 1 + n, e->bytes + 1 + old, e->len - 1 - old);
+	memcpy(e->bytes + 1, sender, n);
+	e->len = e->len - old + n;
+	return true;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	const char *at = strrchr(a, '@');
+	const size_t local = at == NULL ? strlen(a) : (size_t)(at - a);
+
+	return strncmp(a, b, local) == 0 && strcasecmp(a + local, b + local) == 0;
+}
+
+/* Where the recipient begins, or len. */
+static size_t find(const struct envelope *e, const char *recipient)
+{
+	size_t at = 0;
+
+	while (at < e->len && (e->bytes[at] != 'T' || !is_same(recipient, e->bytes + at + 1)))
+		at += strlen(e->bytes + at) + 1;
+	return at;
+}
+
+bool envelope_has(const struct envelope *e, const char *recipient)
+{
+	return find(e, recipient) < e->len;
+}
+
+void envelope_remove(struct envelope *e, const char *recipient)
+{
+	size_t at;
+
+	while ((at = find(e, recipient)) < e->len) {
+		size_t end = at + strlen(e->bytes + at) + 1;
+
+		while (end < e->len && is_note(e->bytes[end]))
+			end += strlen(e->bytes + end) + 1;
+		memmove(e->bytes + at, e->bytes + end, e->len - end);
+		e->len -= end - at;
+		e->recipients--;
+	}
+}
+
+/* ---- from elsewhere ------------------------------------------------------------------------------------ */
 
 enum envelope_check envelope_check(struct envelope *e, size_t have)
 {

@@ -36,6 +36,13 @@ bool envelope_start(struct envelope *e, const char *sender) __attribute__((warn_
 bool envelope_add(struct envelope *e, const char *recipient) __attribute__((warn_unused_result));
 bool envelope_note(struct envelope *e, char letter, const char *text, size_t n)
 	__attribute__((warn_unused_result)); /* on what was put last; text has no NUL */
+
+/* Before it is finished: another sender, with the notes of the one before; a recipient and its notes less, or
+ * nothing if it is not there. Domains are compared without case. */
+bool envelope_set_sender(struct envelope *e, const char *sender) __attribute__((warn_unused_result));
+void envelope_remove(struct envelope *e, const char *recipient);
+bool envelope_has(const struct envelope *e, const char *recipient);
+
 bool envelope_finish(struct envelope *e) __attribute__((warn_unused_result));
 
 enum envelope_check {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "mail/address.h"
 
 enum kind { TEXT, NUMBER, STAGE, ACTION, ITEMS };
 
@@ -52,6 +53,9 @@ static const struct field answer_fields[] = {
 	FIELD(ITEMS, policy_answer, header),
 	FIELD(NUMBER, policy_answer, delay),
 	FIELD(TEXT, policy_answer, queue),
+	FIELD(TEXT, policy_answer, sender),
+	FIELD(ITEMS, policy_answer, recipient_remove),
+	FIELD(ITEMS, policy_answer, recipient_add),
 	{ "message", NUMBER, offsetof(struct policy_answer, message), POLICY_NO_MESSAGE },
 };
 
@@ -245,7 +249,7 @@ static const char *take(void *to, const struct field *f, const char *text)
 	case ITEMS:
 		break;
 	}
-	return policy_items_add(at, text) ? NULL : "too many tags or headers";
+	return policy_items_add(at, text) ? NULL : "too many tags, headers or recipients";
 }
 
 static const struct field *find(const struct table *t, const char *name, size_t n)
@@ -356,6 +360,25 @@ const char *policy_check_header(const char *header)
 	return NULL;
 }
 
+static const char *check_path(const char *path)
+{
+	const size_t n = strlen(path);
+	struct address a;
+	size_t used;
+	const char *wrong = address_parse_path(&a, path, n, &used);
+
+	return wrong == NULL && used != n ? "a path ends with its \">\"" : wrong;
+}
+
+static const char *check_paths(const struct policy_items *list)
+{
+	const char *wrong = NULL;
+
+	for (size_t i = 0; wrong == NULL && i < list->count; i++)
+		wrong = check_path(list->item[i]);
+	return wrong;
+}
+
 static const char *check_answer(const struct policy_answer *a)
 {
 	const char *wrong = NULL;
@@ -371,7 +394,11 @@ static const char *check_answer(const struct policy_answer *a)
 			return "a tag is a word of printable bytes without commas";
 	for (size_t i = 0; wrong == NULL && i < a->header.count; i++)
 		wrong = policy_check_header(a->header.item[i]);
-	return wrong;
+	if (wrong == NULL && a->sender[0] != '\0')
+		wrong = check_path(a->sender);
+	if (wrong == NULL)
+		wrong = check_paths(&a->recipient_remove);
+	return wrong != NULL ? wrong : check_paths(&a->recipient_add);
 }
 
 const char *policy_decode_answer(char *block, size_t n, struct policy_answer *a)

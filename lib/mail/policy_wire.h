@@ -1,7 +1,8 @@
 /* mail/policy_wire.h - what smtpd asks a policy, and what it is answered: blocks of text on caller's memory.
  *
  * Shape   "name=value" LF lines, an empty line ends the block. Bytes below 0x20, 0x7f and '%' of a value travel
- *         as %XX. Unknown names are skipped; a known one stands once, but tag and header. What is not known is
+ *         as %XX. Unknown names are skipped; a known one stands once, but tag,
+ *         header and recipient_*. What is not known is
  *         "" or 0 in the structs and is left out on the wire. Texts point into the block and end in NUL.
  * Units   a block has POLICY_BLOCK bytes at most, its empty line included; delay is in milliseconds.
  * Errors  NULL is success; else a fixed sentence that says what is wrong with the block.
@@ -82,7 +83,10 @@ struct policy_answer {
 	struct policy_items header; /* "Name: value"; an LF inside is followed by a blank or tab */
 	uint64_t delay;
 	const char *queue;
-	uint64_t message; /* bytes that follow the answer, or POLICY_NO_MESSAGE */
+	const char *sender; /* "<...>" instead of the sender; "": as it is */
+	struct policy_items recipient_remove,
+		recipient_add; /* "<...>", in this order: at POLICY_END only */
+	uint64_t message;      /* bytes that follow the answer, or POLICY_NO_MESSAGE */
 };
 
 /* Everything unknown. */

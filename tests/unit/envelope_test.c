@@ -27,6 +27,47 @@ static void test_write_and_read(void)
 	tap_ok(envelope_next(&back, r) == NULL, "no third");
 }
 
+/* All of it, NUL as '|'. */
+static const char *shown(const struct envelope *e)
+{
+	static char text[256];
+
+	for (size_t i = 0; i < e->len; i++)
+		text[i] = (char)(e->bytes[i] == '\0' ? '|' : e->bytes[i]);
+	text[e->len] = '\0';
+	return text;
+}
+
+static void test_changes(void)
+{
+	char memory[80];
+	struct envelope e;
+
+	envelope_init(&e, memory, sizeof memory);
+	tap_ok(envelope_start(&e, "s@a.example") && envelope_note(&e, ENVELOPE_RET, "FULL", 4) &&
+			envelope_add(&e, "r@b.example") && envelope_note(&e, ENVELOPE_NOTIFY, "NEVER", 5) &&
+			envelope_note(&e, ENVELOPE_ORCPT, "x", 1) && envelope_add(&e, "q@c.example"),
+		"an envelope with notes");
+	tap_ok(envelope_has(&e, "r@B.example") && envelope_has(&e, "q@c.example") &&
+			!envelope_has(&e, "R@b.example") && !envelope_has(&e, "s@a.example"),
+		"who is in it: domains without case, and no sender");
+	tap_ok(envelope_set_sender(&e, "longer@a.example"), "a longer sender");
+	envelope_remove(&e, "r@b.EXAMPLE");
+	envelope_remove(&e, "nobody@c.example");
+	tap_same(shown(&e), "Flonger@a.example|rFULL|Tq@c.example|", "a recipient goes with its notes");
+	tap_ok(e.recipients == 1, "and is not counted any more");
+	tap_ok(envelope_set_sender(&e, ""), "no sender");
+	envelope_remove(&e, "q@c.example");
+	tap_same(shown(&e), "F|rFULL|", "and nobody left");
+	tap_ok(e.recipients == 0 && envelope_add(&e, "n@d.example") && envelope_has(&e, "n@d.example"),
+		"somebody new");
+	memset(memory + 30, 'x', sizeof memory - 30);
+	tap_ok(!envelope_set_sender(
+		       &e, "a.sender.that.is.longer.than.all.the.room.there.is.in.this.envelope@a.example"),
+		"a sender without room");
+	tap_same(shown(&e), "F|rFULL|Tn@d.example|", "changes nothing");
+}
+
 static void test_broken(void)
 {
 	static const struct {
@@ -86,6 +127,7 @@ static void test_limits(void)
 int main(void)
 {
 	test_write_and_read();
+	test_changes();
 	test_broken();
 	test_limits();
 	return tap_end();

@@ -73,7 +73,9 @@ static void test_answer(void)
 {
 	static const char want[] =
 		"action=reject\ncode=550\nstatus=5.7.1\ntext=go away\ntag=spam\ntag=grey\n"
-		"header=X-A: b%0A%09c\ndelay=1500\nqueue=slow\nmessage=0\n\n";
+		"header=X-A: b%0A%09c\ndelay=1500\nqueue=slow\nsender=<>\n"
+		"recipient_remove=<a@b.example>\nrecipient_add=<c@d.example>\n"
+		"recipient_add=<e@f.example>\nmessage=0\n\n";
 	char memory[1024], block[1024];
 	struct policy_answer a, back;
 	struct str out;
@@ -87,6 +89,11 @@ static void test_answer(void)
 	tap_ok(policy_items_add(&a.tag, "spam") && policy_items_add(&a.tag, "grey") &&
 			policy_items_add(&a.header, "X-A: b\n\tc"),
 		"tags and headers are added");
+	tap_ok(policy_items_add(&a.recipient_add, "<c@d.example>") &&
+			policy_items_add(&a.recipient_add, "<e@f.example>") &&
+			policy_items_add(&a.recipient_remove, "<a@b.example>"),
+		"and recipients");
+	a.sender = "<>";
 	a.delay = 1500;
 	a.queue = "slow";
 	a.message = 0;
@@ -96,7 +103,8 @@ static void test_answer(void)
 	memcpy(block, out.s, out.len);
 	tap_ok(policy_decode_answer(block, out.len, &back) == NULL, "it is read");
 	tap_ok(back.action == POLICY_REJECT && back.code == 550 && back.delay == 1500 &&
-			back.message == 0 && back.tag.count == 2 && back.header.count == 1,
+			back.message == 0 && back.tag.count == 2 && back.header.count == 1 &&
+			back.recipient_add.count == 2 && back.recipient_remove.count == 1,
 		"its numbers come back");
 	tap_same(back.header.item[0], "X-A: b\n\tc", "its header comes back");
 	tap_same(back.tag.item[1], "grey", "its second tag comes back");
@@ -166,6 +174,14 @@ static void test_bad_answers(void)
 		{ "action=continue\ntag=a,b\n\n", false },
 		{ "action=continue\ntag=\n\n", false },
 		{ "action=continue\nqueue=../x\n\n", false },
+		{ "action=continue\nsender=<a@b.example>\n\n", true },
+		{ "action=continue\nsender=\n\n", true }, /* as if it were not there */
+		{ "action=continue\nsender=a@b.example\n\n", false },
+		{ "action=continue\nsender=<a@b.example> x\n\n", false },
+		{ "action=continue\nsender=<a@b.example>\nsender=<>\n\n", false },
+		{ "action=continue\nrecipient_add=<a@b.example>\nrecipient_add=<c@d.example>\n\n", true },
+		{ "action=continue\nrecipient_add=a\n\n", false },
+		{ "action=continue\nrecipient_remove=<a@b@c>\n\n", false },
 		{ "action=continue\nheader=X-A: b\n\n", true },
 		{ "action=continue\nheader=X-A:\n\n", true },
 		{ "action=continue\nheader=X-A\n\n", false },
