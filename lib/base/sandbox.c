@@ -23,6 +23,12 @@ const struct sock_filter *sandbox_filter(enum sandbox profile, size_t *count)
 	case SANDBOX_POLICY:
 		*count = COUNT(policy_filter);
 		return policy_filter;
+	case SANDBOX_MILTER_UNIX:
+		*count = COUNT(milter_unix_filter);
+		return milter_unix_filter;
+	case SANDBOX_MILTER_INET:
+		*count = COUNT(milter_inet_filter);
+		return milter_inet_filter;
 	}
 	*count = 0;
 	return NULL;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <linux/filter.h>
 #include <asm/ioctls.h>
 #include <linux/sockios.h>
@@ -42,6 +43,24 @@ static const struct profile {
 			    "fcntl", "sendto", "recvfrom", "close", "brk", "mmap", "munmap", "mremap",
 			    "madvise", "exit", "exit_group", "clock_gettime", "gettimeofday", "time",
 			    "restart_syscall", "rt_sigreturn", "rt_sigaction" } },
+	/* A policy that asks a milter: smtpd on 0 and 1, the message in files in memory that are open. It connects
+	 * anew for each session, by one kind of socket (see sockets). */
+	{ "milter_unix", { "read", "write", "poll", "ppoll", "close", "connect", "getsockopt", "pread64",
+				 "pwrite64", "ftruncate", "exit", "exit_group", "clock_gettime",
+				 "restart_syscall", "rt_sigreturn" } },
+	{ "milter_inet", { "read", "write", "poll", "ppoll", "close", "connect", "getsockopt", "pread64",
+				 "pwrite64", "ftruncate", "exit", "exit_group", "clock_gettime",
+				 "restart_syscall", "rt_sigreturn" } },
+};
+
+/* The only ones that a profile may make. */
+static const struct {
+	const char *profile;
+	int family;
+} sockets[] = {
+	{ "milter_unix", AF_UNIX },
+	{ "milter_inet", AF_INET },
+	{ "milter_inet", AF_INET6 },
 };
 
 /* What the address sanitizer's own runtime needs on top, in builds with SANITIZE=1 only. */
@@ -78,6 +97,19 @@ static void allow(scmp_filter_ctx ctx, const char *const *calls)
 	}
 }
 
+static void allow_sockets(scmp_filter_ctx ctx, const char *profile)
+{
+	for (size_t i = 0; i < sizeof sockets / sizeof sockets[0]; i++) {
+		const struct scmp_arg_cmp family =
+			SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)sockets[i].family);
+
+		if (strcmp(sockets[i].profile, profile) == 0 &&
+			seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name("socket"),
+				1, &family) != 0)
+			fail("cannot allow sockets of", profile, 0);
+	}
+}
+
 static scmp_filter_ctx build(const struct profile *p)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -86,6 +118,7 @@ static scmp_filter_ctx build(const struct profile *p)
 		fail("cannot make a filter for", p->name, 0);
 	allow(ctx, p->calls);
 	allow(ctx, sanitizer_calls);
+	allow_sockets(ctx, p->name);
 	return ctx;
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -123,6 +124,36 @@ static void test_code(void)
 	tap_ok(bpf_run(f, count, &data, SECCOMP_RET_ALLOW) == SECCOMP_RET_ALLOW, "memory for data is not");
 }
 
+/* May this profile make a socket of that family? */
+static bool may_make(enum sandbox profile, int family)
+{
+	size_t count;
+	const struct sock_filter *f = sandbox_filter(profile, &count);
+	const struct seccomp_data data = { .nr = SYS_socket, .arch = native, .args = { (unsigned)family } };
+
+	return bpf_run(f, count, &data, SECCOMP_RET_ALLOW) == SECCOMP_RET_ALLOW;
+}
+
+/* What asks a milter connects, by one kind of socket, and opens and starts nothing. */
+static void test_milter(enum sandbox profile, bool is_unix)
+{
+	static const int forbidden[] = { SYS_execve, SYS_openat, SYS_bind, SYS_listen, SYS_accept4,
+		SYS_clone, SYS_kill, SYS_ptrace, SYS_mprotect, SYS_sendmsg, SYS_memfd_create, SYS_dup3,
+		SYS_wait4 };
+	size_t count;
+	const struct sock_filter *f = sandbox_filter(profile, &count);
+	bool none = true;
+
+	for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++)
+		none &= !is_allowed(f, count, forbidden[i]);
+	tap_ok(none, "what asks a milter opens and starts nothing");
+	tap_ok(is_allowed(f, count, SYS_connect), "it connects");
+	tap_ok(may_make(profile, AF_UNIX) == is_unix && may_make(profile, AF_INET) == !is_unix &&
+			may_make(profile, AF_INET6) == !is_unix && !may_make(profile, AF_NETLINK) &&
+			!may_make(profile, AF_PACKET),
+		"by one kind of socket");
+}
+
 /* In a child, since nobody comes back from it. */
 static int locked(enum sandbox profile)
 {
@@ -165,6 +196,8 @@ int main(void)
 	test_code();
 	test_policy();
 	test_difference();
+	test_milter(SANDBOX_MILTER_UNIX, true);
+	test_milter(SANDBOX_MILTER_INET, false);
 	test_locked(SANDBOX_SMTPD);
 	test_locked(SANDBOX_SMTPD_RESIDENT);
 	test_locked(SANDBOX_TLS);
