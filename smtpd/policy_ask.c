@@ -357,6 +357,8 @@ static int ask(
 	if (wrong == NULL && a->message != POLICY_NO_MESSAGE &&
 		(q->stage != POLICY_END || all->now.holder != p || !goes_on(a)))
 		wrong = "sends a message that is not wanted";
+	if (wrong == NULL && q->stage == POLICY_END && a->queue[0] != '\0' && goes_on(a))
+		wrong = "names a queue when the text is on its way already";
 	if (wrong == NULL && (goes_on(a) || a->action == POLICY_DISCARD))
 		wrong = keep(&all->now, scope_of(q->stage), a);
 	if (wrong == NULL) {
