@@ -353,14 +353,12 @@ static size_t size_of(const struct milter_session *s)
 	return n + (s->replaced ? s->body.size : s->text.size - s->body_at);
 }
 
-static void quarantine(struct milter_session *s, struct policy_answer *a)
+static void quarantine(const struct milter_session *s, struct policy_answer *a)
 {
 	static const char name[] = "X-Milter-Quarantine: ";
 	static char header[sizeof name + MILTER_TEXT];
 	struct str field;
 
-	if (s->config->quarantine == MILTER_QUARANTINE_QUEUE)
-		a->queue = s->config->queue;
 	str_init(&field, header, sizeof header);
 	str_puts(&field, name);
 	str_puts(&field, s->reason);

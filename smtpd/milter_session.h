@@ -25,7 +25,7 @@ enum {
 	MILTER_PATHS = 32 * 1024        /* all addresses that a milter adds and removes */
 };
 
-enum milter_quarantine { MILTER_QUARANTINE_HEADER, MILTER_QUARANTINE_DEFER, MILTER_QUARANTINE_QUEUE };
+enum milter_quarantine { MILTER_QUARANTINE_HEADER, MILTER_QUARANTINE_DEFER };
 
 struct milter_config {
 	const char *name; /* of this host: macros j and {daemon_name} */
@@ -34,7 +34,6 @@ struct milter_config {
 	int command_ms;
 	int message_ms;
 	enum milter_quarantine quarantine;
-	const char *queue;
 };
 
 enum milter_verdict_kind {

@@ -34,7 +34,7 @@ static const char help[] = USAGE
 	"  --name name   of this host, for the milter; default: control/me, else the system's\n"
 	"  --protocol version\n"
 	"                the highest that is offered, 2 to 6; 6\n"
-	"  --quarantine header|defer|queue:name\n"
+	"  --quarantine header|defer\n"
 	"                what becomes of mail that the milter puts aside; header\n"
 	"  --help        print this and exit\n"
 	"  --version     print the version and exit\n";
@@ -101,12 +101,8 @@ static void set_quarantine(struct milter_config *c, const char *text)
 		c->quarantine = MILTER_QUARANTINE_HEADER;
 	else if (strcmp(text, "defer") == 0)
 		c->quarantine = MILTER_QUARANTINE_DEFER;
-	else if (strncmp(text, "queue:", 6) == 0 && text[6] != '\0' && strpbrk(text, " /") == NULL) {
-		c->quarantine = MILTER_QUARANTINE_QUEUE;
-		c->queue = text + 6;
-	} else {
-		die(EXIT_PERMANENT, "--quarantine: \"%s\" is not header, defer or queue:NAME", text);
-	}
+	else
+		die(EXIT_PERMANENT, "--quarantine: \"%s\" is not header or defer", text);
 }
 
 static void set_option(struct options *o, int option, const char *value)

@@ -59,7 +59,7 @@ with_peer() {
 	with_peer changes_envelope
 }
 
-@test "quarantine: a field, another queue, or later" {
+@test "quarantine: a field, or later" {
 	with_peer quarantines
 }
 
@@ -241,7 +241,7 @@ new' ]
 		inet:25@mail.example|milter inet:25@mail.example: the host is an address or localhost
 		tcp:25@127.0.0.1|milter tcp:25@127.0.0.1: it is unix:PATH or inet:PORT@HOST
 		127.0.0.1 x|milter 127.0.0.1 x: the port is a number from 1 to 65535
-		--quarantine hold unix:/s|--quarantine: "hold" is not header, defer or queue:NAME
+		--quarantine hold unix:/s|--quarantine: "hold" is not header or defer
 		--protocol 7 unix:/s|--protocol: "7" is too large (2 to 6)
 		--command-timeout 0 unix:/s|--command-timeout: "0" is too small (1 to 3600)
 	TABLE

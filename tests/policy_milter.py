@@ -315,8 +315,6 @@ def quarantines():
         a = changed(m, do)
         same((a.says(), a["tag"], a["header"]),
              ("continue", ["quarantine"], ["X-Milter-Quarantine: too many words"]))
-        a = changed(m, do, options=("--quarantine", "queue:held"))
-        same((a.says(), a["tag"], a["queue"]), ("continue", ["quarantine"], ["held"]))
         a = changed(m, do, options=("--quarantine", "defer"))
         same((a.says(), a["tag"]), ("defer 451 4.7.1 too many words", ["quarantine"]))
 
