@@ -31,6 +31,7 @@ def options():
     p.add_argument("--slow", action="store_true", help="also the cases that take long")
     p.add_argument("--threads", type=int, default=12)
     p.add_argument("--timeout", type=float, default=8, help="seconds that a reply may take")
+    p.add_argument("--times", action="store_true", help="which cases took longest")
     p.add_argument("--tap", action="store_true")
     p.add_argument("--list", action="store_true")
     return p.parse_args()
@@ -64,12 +65,15 @@ def main():
     if o.maildir and not os.path.isdir(os.path.join(o.maildir, "new")):
         sys.exit("conformance: --maildir %s: no Maildir there" % o.maildir)
     o.mailbox = suite.Mailbox(o.maildir) if o.maildir else None
-    began, count = time.monotonic(), {"passed": 0, "failed": 0, "skipped": 0}
+    began, count, times = time.monotonic(), {"passed": 0, "failed": 0, "skipped": 0}, []
     if o.tap:
         print("1..%d" % len(cases))
     for r in (tap if o.tap else plain)(suite.run(cases, o, o.threads)):
         count[r.verdict] += 1
+        times.append((r.seconds, r.case.name))
         sys.stdout.flush()
+    if o.times:
+        print("".join("# %5.1f s %s\n" % x for x in sorted(times, reverse=True)[:12]), end="")
     print("%s%d passed, %d failed, %d skipped, %.1f s" % (
         "# " if o.tap else "", count["passed"], count["failed"], count["skipped"], time.monotonic() - began))
     return 1 if count["failed"] or not count["passed"] else 0
