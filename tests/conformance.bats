@@ -14,7 +14,7 @@ setup() {
 	mail_home "$OWN/home"
 	echo 1000000 >"$PORTERO_HOME/control/databytes"
 	unset TCPREMOTEHOST TCPREMOTEINFO TCPREMOTEIP TCPLOCALHOST TCPLOCALIP SMTPNEWLINE
-	export QUEUECAN='SMTPUTF8 DSN BINARYMIME' # so that these are asked for too
+	export QUEUECAN='SMTPUTF8 DSN BINARYMIME REQUIRETLS' # so that these are asked for too
 	export DNSCACHEIP=127.0.0.1:1 # tcp-env asks for names: nobody answers there, at once
 }
 
@@ -53,6 +53,26 @@ conforms() {
 @test "smtpd under tcpserver --resident" {
 	start_server -H -R -l0 --resident 8 127.0.0.1 0 smtpd
 	conforms 600 --port "$PORT"
+}
+
+# A key for the helper of --tls, in the folder "tls".
+certificate() {
+	requires openssl openssl
+	mkdir -p tls/mx.example.org
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=mx.example.org \
+		-keyout tls/mx.example.org/privkey.pem -out tls/mx.example.org/fullchain.pem 2>/dev/null
+}
+
+@test "smtpd under tcpserver --tls" {
+	certificate
+	start_server -H -R -l0 --tls tls --tls-mode=start 127.0.0.1 0 smtpd
+	conforms 25 --port "$PORT" --only '^(starttls|requiretls|ehlo)'
+}
+
+@test "smtpd under tcpserver --tls-mode=wrap" {
+	certificate
+	start_server -H -R -l0 --tls tls --tls-mode=wrap 127.0.0.1 0 smtpd
+	conforms 25 --port "$PORT" --tls wrap --only '^(wrap|requiretls|ehlo)'
 }
 
 @test "smtpd under inetd" {
