@@ -14,6 +14,7 @@
 #include "base/spawn.h"
 #include "net/obey.h"
 #include "smtpd/extensions.h"
+#include "smtpd/policy_line.h"
 
 /* ---- as a client sees it ------------------------------------------------------------------------------- */
 
@@ -154,6 +155,23 @@ static void check_queue(const struct settings *s)
 		say("ok", "queuecan", "%s", s->queue_words);
 }
 
+static void check_policies(const struct settings *s)
+{
+	for (size_t at = 0; at < s->policies.bytes; at += strlen(s->policies.items + at) + 1) {
+		const char *line = s->policies.items + at, *wrong = "a line is longer than 1023 bytes";
+		char text[POLICY_LINE];
+		struct policy_line parsed;
+
+		if (strlen(line) < sizeof text) {
+			memcpy(text, line, strlen(line) + 1);
+			wrong = policy_line_parse(&parsed, text);
+		}
+		say(wrong == NULL ? "ok" : "error", s->policies_file, "%s%s%s", line,
+			wrong != NULL ? ": " : "", wrong != NULL ? wrong : "");
+		refuses = refuses || wrong != NULL;
+	}
+}
+
 static void check_limits(const struct settings *s)
 {
 	if (s->size_max == 0)
@@ -178,6 +196,7 @@ void look_check(const struct settings *s, const char *wrong)
 	check_rcpthosts(s);
 	if (s->badmailfrom.bytes > 0)
 		say("ok", "badmailfrom", "%lu senders", count(&s->badmailfrom));
+	check_policies(s);
 	check_limits(s);
 	check_queue(s);
 	if (s->relay != NULL)

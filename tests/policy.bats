@@ -348,7 +348,7 @@ raw_body() {
 @test "an answer to what is not answered is a fault" {
 	policy mail,rcpt reset:=unasked
 	run -0 timeout 20 bash -c '
-		{ printf "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRSET\r\n"; sleep 0.5; printf "MAIL FROM:<c@d.example>\r\nQUIT\r\n"; } |
+		{ printf "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRSET\r\n"; until grep -q stage=reset asked; do sleep 0.05; done; printf "MAIL FROM:<c@d.example>\r\nQUIT\r\n"; } |
 			smtpd 2>>log | tr -d "\r"'
 	last '451 4.7.1 sorry, try again later (#4.7.1)'
 	logged "speaks without being asked\|answers more than once"
