@@ -196,6 +196,8 @@ void look_check(const struct settings *s, const char *wrong)
 	check_rcpthosts(s);
 	if (s->badmailfrom.bytes > 0)
 		say("ok", "badmailfrom", "%lu senders", count(&s->badmailfrom));
+	if (s->badrcptto.bytes > 0)
+		say("ok", "badrcptto", "%lu recipients", count(&s->badrcptto));
 	check_policies(s);
 	check_limits(s);
 	check_queue(s);

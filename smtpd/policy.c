@@ -30,19 +30,12 @@ void policy_localip(const struct settings *set, struct address *a)
 		return; /* it stays a literal, and no list of domains has those */
 }
 
-static bool is_bad_sender(const struct session *s)
-{
-	const struct address *a = &s->sender;
-
-	if (control_has(&s->set->badmailfrom, a->text))
-		return true;
-	return a->at < a->len && control_has(&s->set->badmailfrom, a->text + a->at); /* "@domain" */
-}
-
 enum reply policy_recipient(struct session *s)
 {
-	if (is_bad_sender(s))
+	if (policy_listed(&s->set->badmailfrom, &s->sender))
 		return REPLY_BADMAILFROM;
+	if (policy_listed(&s->set->badrcptto, &s->recipient))
+		return REPLY_BADRCPTTO;
 	if (s->relay == NULL)
 		return policy_rcpthosts(s->set, &s->recipient);
 	return address_append(&s->recipient, s->relay) ? REPLY_RECIPIENT_OK : REPLY_BAD_RECIPIENT;

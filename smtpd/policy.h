@@ -1,6 +1,7 @@
 /* policy.h - who may send what to whom. Silence of every check means refuse.
  *
- * Source  qmail-smtpd(8): badmailfrom, then RELAYCLIENT or AUTH, then rcpthosts and morercpthosts.cdb. */
+ * Source  qmail-smtpd(8): badmailfrom (and badrcptto, as patches have it), then RELAYCLIENT or AUTH, then
+ *         rcpthosts and morercpthosts.cdb. */
 #ifndef SMTPD_POLICY_H
 #define SMTPD_POLICY_H
 
@@ -15,5 +16,8 @@ enum reply policy_recipient(struct session *s);
 
 /* The domain may be relayed to by anybody: REPLY_RECIPIENT_OK. */
 enum reply policy_rcpthosts(const struct settings *set, const struct address *a);
+
+/* Do the lines of control/badmailfrom or control/badrcptto, which may be patterns, name it? */
+bool policy_listed(const struct control_list *list, const struct address *a);
 
 #endif

@@ -70,6 +70,8 @@ static const struct {
 		"size" },
 	[REPLY_BADMAILFROM] = { 553, "5.7.1",
 		"sorry, your envelope sender is in my badmailfrom list (#5.7.1)", "badmailfrom" },
+	[REPLY_BADRCPTTO] = { 553, "5.7.1", "sorry, this address is in my badrcptto list (#5.7.1)",
+		"badrcptto" },
 	[REPLY_RCPTHOSTS] = { 553, "5.7.1",
 		"sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", "rcpthosts" },
 	[REPLY_RCPTHOSTS_UNREADABLE] = { 451, "4.3.0", "unable to read controls (#4.3.0)", "controls" },

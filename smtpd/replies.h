@@ -62,6 +62,7 @@ enum reply {
 	REPLY_TOO_MANY_RECIPIENTS,
 	REPLY_SIZE,
 	REPLY_BADMAILFROM,
+	REPLY_BADRCPTTO,
 	REPLY_RCPTHOSTS,
 	REPLY_RCPTHOSTS_UNREADABLE,
 	REPLY_POLICY, /* code and words come from a policy: policy_ask_said */

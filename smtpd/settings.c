@@ -203,6 +203,7 @@ const char *settings_read(struct settings *s)
 		s->morercpthosts = open_more(&r);
 	(void)list(&r, "badmailfrom", &s->badmailfrom);
 	(void)list(&r, "queues", &s->queues);
+	(void)list(&r, "badrcptto", &s->badrcptto);
 	read_policies(&r, s);
 	find_ips(s);
 	s->on_socket = is_socket(0);

@@ -40,6 +40,7 @@ struct settings {
 	struct control_list rcpthosts;
 	int morercpthosts; /* descriptor of the cdb, or -1 */
 	struct control_list badmailfrom;
+	struct control_list badrcptto;
 	const char *policies_file; /* SMTPPOLICIES, else "policies" */
 	struct control_list policies;
 	struct control_list queues; /* others than queue */

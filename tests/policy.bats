@@ -488,3 +488,42 @@ one() {
 	[ "${lines[-3]}" = '250 2.1.5 ok' ]
 	last '550 5.7.1 Jane has left (#5.7.1)'
 }
+
+# ---- what smtpd itself lists ----------------------------------------------------------------------------
+
+@test "badmailfrom and badrcptto: addresses, domains, patterns, exceptions" {
+	cat >home/control/badmailfrom <<-'LIST'
+		# a line for people
+		One@Bad.example
+		@all.example
+		!nice@all.example
+		*-bulk@?.many.example
+		@.below.example
+		info@*
+	LIST
+	printf 'old@example.org\n*.left@example.org\n!boss.left@example.org\n' >home/control/badrcptto
+	local sender recipient code
+	while read -r sender recipient code; do
+		run -0 say "MAIL FROM:<${sender#-}>" "RCPT TO:<$recipient@example.org>" QUIT
+		[ "${lines[2]:0:3}" = "$code" ] || { echo "$sender $recipient: ${lines[2]}"; false; }
+	done <<-'TABLE'
+		one@bad.example u 553
+		two@bad.example u 250
+		x@ALL.example u 553
+		nice@all.example u 250
+		x@sub.all.example u 250
+		x-bulk@a.many.example u 553
+		x-bulk@ab.many.example u 250
+		x@a.below.example u 553
+		x@below.example u 250
+		info@anywhere.example u 553
+		- u 250
+		a@b.example OLD 553
+		a@b.example old.er 250
+		a@b.example jane.left 553
+		a@b.example boss.left 250
+	TABLE
+	RELAYCLIENT='' run -0 say 'EHLO c' 'MAIL FROM:<a@b.example>' 'RCPT TO:<old@example.org>' QUIT
+	last '553 5.7.1 sorry, this address is in my badrcptto list (#5.7.1)'
+	logged 'code=553 reason=badrcptto'
+}
