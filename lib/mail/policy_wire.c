@@ -314,7 +314,7 @@ const char *policy_decode_request(char *block, size_t n, struct policy_request *
 /* ---- what an answer may say ---------------------------------------------------------------------------- */
 
 /* RFC 3463 section 2: a class, a subject and a detail. */
-static bool is_status(const char *text)
+bool policy_is_status(const char *text)
 {
 	const char *digits = "0123456789";
 	size_t subject, detail;
@@ -385,7 +385,7 @@ static const char *check_answer(const struct policy_answer *a)
 
 	if (a->code != 0 && (a->code < 400 || a->code > 599))
 		return "code is a number from 400 to 599";
-	if (a->status[0] != '\0' && !is_status(a->status))
+	if (a->status[0] != '\0' && !policy_is_status(a->status))
 		return "status is of the form 5.7.1";
 	if (a->queue[0] != '\0' && !is_word(a->queue, "/"))
 		return "queue is a name without blanks and slashes";

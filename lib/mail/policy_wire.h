@@ -107,6 +107,9 @@ const char *policy_decode_answer(char *block, size_t n, struct policy_answer *a)
 void policy_encode_request(struct str *out, const struct policy_request *q);
 void policy_encode_answer(struct str *out, const struct policy_answer *a);
 
+/* "5.7.1", of class 2, 4 or 5. */
+bool policy_is_status(const char *text);
+
 /* NULL or a sentence: may this be put in front of a message? */
 const char *policy_check_header(const char *header) __attribute__((warn_unused_result));
 
