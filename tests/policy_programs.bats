@@ -109,3 +109,49 @@ served() {
 	TCPREMOTEIP=127.0.0.1 run -0 say "${mail[@]}" QUIT
 	message | grep -q '^X-Comment: SPF '
 }
+
+# ---- policy-grey ----------------------------------------------------------------------------------------
+
+# rcpt SENDER RECIPIENT: the reply to RCPT
+rcpt() {
+	say 'EHLO client.example' "MAIL FROM:<$1>" "RCPT TO:<$2@example.org>" QUIT | tail -n 2 | head -n 1
+}
+
+passes() {
+	[ "$(rcpt "$@")" = '250 2.1.5 ok' ]
+}
+
+@test "policy-grey: who is not known comes a second time, not before the delay" {
+	policies "rcpt defer 10 policy-grey --delay 2 --good 0 grey"
+	[[ "$(rcpt a@b.example u)" = '450 4.7.1 greylisted, try again in '[12]' seconds (#4.7.1)' ]]
+	[[ "$(rcpt A@b.example U)" = 450* ]]
+	wait_for passes a@b.example u
+	TCPREMOTEIP=192.0.2.250 passes a@b.example u
+	[[ "$(TCPREMOTEIP=192.0.3.7 rcpt a@b.example u)" = 450* ]]
+	[[ "$(rcpt c@b.example u)" = 450* ]]
+	[[ "$(rcpt a@b.example v)" = 450* ]]
+	[[ "$(TCPREMOTEIP=2001:db8::1 rcpt a@b.example u)" = 450* ]]
+	RELAYCLIENT='' passes x@y.example w
+}
+
+@test "policy-grey: a network that has come again often enough is known; the tag is in the log" {
+	policies "rcpt defer 10 policy-grey --delay 1 --good 2 grey"
+	local sender
+	for sender in one two; do
+		run -0 rcpt "$sender@b.example" u
+		[ "${output:0:3}" = 450 ]
+		wait_for passes "$sender@b.example" u
+	done
+	passes three@b.example u
+	[[ "$(TCPREMOTEIP=192.0.3.7 rcpt three@b.example u)" = 450* ]]
+}
+
+@test "policy-grey: a file that is none of its own, a wrong number" {
+	seq 1000 >mine
+	run -111 policy-grey mine
+	[ "$output" = 'policy-grey: fatal: mine: Protocol error: not a file of policy-grey; remove it, and a new one is made' ]
+	[ "$(wc -l <mine)" = 1000 ]
+	run -100 policy-grey --delay x grey
+	[ "$output" = 'policy-grey: fatal: --delay: "x" is not a decimal number (0 to 172800)' ]
+	run -100 policy-grey
+}
