@@ -155,3 +155,30 @@ passes() {
 	[ "$output" = 'policy-grey: fatal: --delay: "x" is not a decimal number (0 to 172800)' ]
 	run -100 policy-grey
 }
+
+# ---- policy-rcptcheck -----------------------------------------------------------------------------------
+
+@test "policy-rcptcheck: exit codes of a program, and what it is told" {
+	cat >check <<-'SH'
+		#!/bin/sh
+		echo "$SENDER $RECIPIENT $HELO $TCPREMOTEIP" >>told
+		cat
+		case $RECIPIENT in
+		crash@*) kill -9 $$ ;;
+		*) echo noise; exit "${RECIPIENT%@*}" ;;
+		esac
+	SH
+	chmod +x check
+	policies "rcpt defer 10 policy-rcptcheck $PWD/check"
+	[ "$(rcpt s@client.example 0)" = '250 2.1.5 ok' ]
+	[ "$(rcpt s@client.example 1)" = '250 2.1.5 ok' ]
+	[ "$(rcpt s@client.example 100)" = '553 5.1.1 sorry, no mailbox here by that name (#5.1.1)' ]
+	[ "$(rcpt s@client.example 111)" = '451 4.3.0 temporarily unable to check the recipient (#4.3.0)' ]
+	[ "$(rcpt s@client.example 120)" = '451 4.3.0 unable to check the recipient (#4.3.0)' ]
+	[ "$(rcpt s@client.example crash)" = '451 4.3.0 unable to check the recipient (#4.3.0)' ]
+	[ "$(head -n 1 home/told)" = 's@client.example 0@example.org client.example 192.0.2.7' ]
+	policies "rcpt defer 10 policy-rcptcheck /nonexistent"
+	[ "$(rcpt s@client.example u)" = '451 4.3.0 unable to check the recipient (#4.3.0)' ]
+	logged 'policy-rcptcheck: warning: /nonexistent: No such file or directory'
+	run -100 policy-rcptcheck
+}
