@@ -25,6 +25,7 @@ struct checker {
 
 static void set_environment(struct checker *c, const struct policy_request *q)
 {
+	env_rewind(&c->env);
 	if (policy_run_environment(&c->env, q) == -1 || env_set(&c->env, "SENDER", q->sender) == -1 ||
 		env_set(&c->env, "RECIPIENT", q->recipient) == -1 ||
 		env_set(&c->env, "HELO", q->helo) == -1)

@@ -79,7 +79,6 @@ static int set(struct env *e, const char *name, const char *value)
 
 int policy_run_environment(struct env *e, const struct policy_request *q)
 {
-	env_rewind(e);
 	return set(e, "TCPREMOTEIP", q->client_address) == -1 ||
 			       set(e, "TCPREMOTEHOST", q->client_name) == -1 ||
 			       set(e, "TCPREMOTEPORT", q->client_port) == -1 ||

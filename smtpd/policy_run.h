@@ -14,7 +14,7 @@
 int policy_run(char *const argv[], const struct env *e, struct str *out)
 	__attribute__((warn_unused_result));
 
-/* What tcpserver would have told it of the connection. -1 with ENOMEM. */
+/* What tcpserver would have told it of the connection, besides what is in *e. -1 with ENOMEM. */
 int policy_run_environment(struct env *e, const struct policy_request *q)
 	__attribute__((warn_unused_result));
 

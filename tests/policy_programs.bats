@@ -182,3 +182,42 @@ passes() {
 	logged 'policy-rcptcheck: warning: /nonexistent: No such file or directory'
 	run -100 policy-rcptcheck
 }
+
+# ---- policy-spp -----------------------------------------------------------------------------------------
+
+# plugin NAME COMMAND: a plug-in that is this line of shell.
+plugin() {
+	printf '#!/bin/sh\n%s\n' "$2" >"home/$1"
+	chmod +x "home/$1"
+}
+
+@test "policy-spp: sections, variables and what plug-ins print" {
+	printf '%s\n' '[connection]' ./conn '# for people' '[mail]' ./mail '[rcpt]' './rcpt one' ./second '[data]' ./data \
+		>home/control/smtpplugins
+	policies 'connect,helo,mail,rcpt,data defer 10 policy-spp'
+	plugin conn 'echo Sseen=yes'
+	plugin mail 'echo "$SMTPHELOHOST $SMTPMAILFROM $seen $TCPREMOTEIP" >>told; case $SMTPMAILFROM in later@*) echo "LR550 5.7.1 not you" ;; esac'
+	plugin rcpt 'echo "$1 $SMTPRCPTTO $SMTPRCPTCOUNT $SMTPRCPTCOUNTALL $SMTPRCPTHOSTSOK" >>told
+		case $SMTPRCPTTO in e@*) echo "E553 5.1.1 nobody" ;; t@*) echo "E451 wait" ;; n@*) echo N ;; a@*) echo A ;;
+		r@*) echo "R421 busy" ;; d@*) echo D ;; c@*) echo Cx@y.example ;; esac'
+	plugin second 'echo "second $SMTPRCPTTO" >>told; echo "HX-Spp: $SMTPRCPTTO"'
+	plugin data :
+	[ "$(rcpt s@client.example e)" = '553 5.1.1 nobody (#5.1.1)' ]
+	[ "$(rcpt s@client.example t)" = '451 4.7.1 wait (#4.7.1)' ]
+	[ "$(rcpt later@client.example u)" = '550 5.7.1 not you (#5.7.1)' ]
+	[ "$(rcpt s@client.example c)" = '451 4.7.1 sorry, try again later (#4.7.1)' ]
+	logged 'policy-spp: fatal: control/smtpplugins: ./rcpt one: C: addresses are not changed here'
+	[ "$(head -n 2 home/told)" = $'client.example s@client.example yes 192.0.2.7\none e@example.org 0 1 1' ]
+	rm home/told
+	run -0 say "${envelope[@]:0:2}" 'RCPT TO:<n@example.org>' 'RCPT TO:<u@example.org>' DATA x . QUIT
+	[ "$(message | grep X-Spp)" = 'X-Spp: u@example.org' ]
+	grep -q '^one u@example.org 1 2 1$' home/told
+	! grep 'second n@' home/told
+	run -0 say "${envelope[@]:0:2}" 'RCPT TO:<a@example.org>' 'RCPT TO:<e@example.org>' QUIT
+	last '250 2.1.5 ok'
+	run -0 say "${envelope[@]:0:2}" 'RCPT TO:<r@example.org>' NOOP QUIT
+	[ "${lines[-1]}" = '421 4.7.1 busy (#4.7.1)' ]
+	rm home/second
+	[ "$(rcpt s@client.example u)" = '451 4.7.1 sorry, try again later (#4.7.1)' ]
+	logged 'policy-spp: fatal: control/smtpplugins: ./second: No such file'
+}
