@@ -257,7 +257,7 @@ raw_body() {
 		last '451 4.7.1 sorry, try again later (#4.7.1)' # it is not asked again
 		logged 'stage=rcpt trouble=python3 session=.* text=policy .*: asks to try again later$' || { echo "$fault: $(cat log)"; false; }
 		logged 'stage=rcpt code=451 reason=policy policy=python3' 2
-		! grep 'recipient=v' asked
+		run ! grep 'recipient=v' asked
 	done
 }
 

@@ -212,7 +212,7 @@ plugin() {
 	run -0 say "${envelope[@]:0:2}" 'RCPT TO:<n@example.org>' 'RCPT TO:<u@example.org>' DATA x . QUIT
 	[ "$(message | grep X-Spp)" = 'X-Spp: u@example.org' ]
 	grep -q '^one u@example.org 1 2 1$' home/told
-	! grep 'second n@' home/told
+	run ! grep 'second n@' home/told
 	run -0 say "${envelope[@]:0:2}" 'RCPT TO:<a@example.org>' 'RCPT TO:<e@example.org>' QUIT
 	last '250 2.1.5 ok'
 	run -0 say "${envelope[@]:0:2}" 'RCPT TO:<r@example.org>' NOOP QUIT
