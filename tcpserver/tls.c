@@ -42,6 +42,7 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
+enum { SESSIONS = 100, SESSIONS_MAX = 1000000 };
 enum { NOBODY = 65534, RESTART_S = 1, HANDSHAKE_S = 30, HANDSHAKE_MAX_S = 3600 };
 
 static void check(const char *option, const char *text, const char *wrong)
@@ -84,6 +85,16 @@ static int handshake_ms(void)
 	return 1000 * (int)seconds;
 }
 
+static unsigned sessions(void)
+{
+	const char *text = getenv("TLS_SESSIONS");
+	unsigned long n = SESSIONS;
+
+	if (text != NULL)
+		check("TLS_SESSIONS", text, num_parse(text, 1, SESSIONS_MAX, &n));
+	return (unsigned)n;
+}
+
 static struct tls_master_config config_of(int argc, char **argv)
 {
 	const char *alpn = getenv("TLS_ALPN");
@@ -99,6 +110,7 @@ static struct tls_master_config config_of(int argc, char **argv)
 		die_usage(USAGE);
 	c.dir = argv[optind];
 	c.handshake_ms = handshake_ms();
+	c.sessions = sessions();
 	c.user.set_uid = c.user.set_gid = geteuid() == 0;
 	return c;
 }

@@ -14,8 +14,8 @@
 #include "base/errtext.h"
 #include "net/tls_wire.h"
 #include "tcpserver/tls_log.h"
+#include "tcpserver/tls_pool.h"
 #include "tcpserver/tls_store.h"
-#include "tcpserver/tls_talk.h"
 
 enum { EVENTS = 64, ORDERS_AT_ONCE = 64, DESCRIPTORS_MAX = 1 << 18 };
 
@@ -32,23 +32,18 @@ struct master {
 	size_t size;
 	size_t count;
 	int poll;
+	struct tls_pool pool;
 	bool alone; /* tcpserver is gone */
 };
 
 /* ---- one program --------------------------------------------------------------------------------------- */
 
-static void start(struct master *m, const struct tls_talk *how)
+static void start(struct master *m, struct tls_talk *how)
 {
 	struct tls *tls = tls_store_now(m->store);
-	const pid_t pid = fork();
 
-	if (pid == 0)
-		tls_talk(tls, how);
-	if (pid == -1)
-		warn("no TLS for %ld: unable to fork: %s", (long)how->program, errtext(errno));
-	close(how->connection);
-	close(how->control);
-	close(how->plain);
+	how->changes = tls_store_changes(m->store);
+	tls_pool_start(&m->pool, tls, how->changes, how);
 }
 
 static struct tls_talk talk_of(const struct master *m, int connection, int control, int plain)
@@ -59,13 +54,14 @@ static struct tls_talk talk_of(const struct master *m, int connection, int contr
 		.variables = true,
 		.user = m->config->user,
 		.verbose = m->config->verbose,
-		.handshake_ms = m->config->handshake_ms };
+		.handshake_ms = m->config->handshake_ms,
+		.sessions = m->config->sessions };
 }
 
 static void keep(struct master *m, const struct pass *p, pid_t program)
 {
 	const int control = p->fd[TLS_CONTROL];
-	struct epoll_event e = { .events = EPOLLIN, .data.fd = control };
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = (uint64_t)control };
 
 	if ((size_t)control >= m->size || epoll_ctl(m->poll, EPOLL_CTL_ADD, control, &e) == -1) {
 		struct pass all = *p;
@@ -135,6 +131,7 @@ static void obey(struct master *m, const char *packet, size_t n, struct pass *p)
 static void be_alone(struct master *m)
 {
 	m->alone = true;
+	tls_pool_close(&m->pool);
 	(void)epoll_ctl(m->poll, EPOLL_CTL_DEL, TLS_HELPER_FD, NULL);
 }
 
@@ -172,9 +169,11 @@ static void serve(struct master *m)
 		const int n = epoll_wait(m->poll, events, EVENTS, -1);
 
 		for (int i = 0; i < n; i++) {
-			const int fd = events[i].data.fd;
+			const int fd = (int)(events[i].data.u64 & ~POOL_MARK);
 
-			if (fd == TLS_HELPER_FD)
+			if ((events[i].data.u64 & POOL_MARK) != 0)
+				tls_pool_hear(&m->pool, fd);
+			else if (fd == TLS_HELPER_FD)
 				take_orders(m);
 			else if (m->table[fd].program != 0)
 				hear(m, fd);
@@ -200,7 +199,7 @@ static int make_table(struct master *m)
 
 static int open_all(struct master *m)
 {
-	struct epoll_event e = { .events = EPOLLIN, .data.fd = TLS_HELPER_FD };
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = TLS_HELPER_FD };
 
 	/* its descriptor is 4: those of a client are all above (tls_talk.c) */
 	m->poll = epoll_create1(EPOLL_CLOEXEC);
@@ -208,6 +207,7 @@ static int open_all(struct master *m)
 		errno = m->poll == -1 ? errno : EBUSY;
 		return -1;
 	}
+	m->pool.poll = m->poll;
 	return make_table(m) == -1 ? -1 : epoll_ctl(m->poll, EPOLL_CTL_ADD, TLS_HELPER_FD, &e);
 }
 

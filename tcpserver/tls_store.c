@@ -35,6 +35,7 @@ struct tls_store {
 	struct place *places;
 	size_t count;
 	int64_t looked_ms;
+	unsigned changes;
 	struct tls_tickets tickets;
 };
 
@@ -252,6 +253,7 @@ static void publish(struct tls_store *s)
 	struct tls_name *names = calloc(s->count + 1, sizeof *names);
 	size_t n = 0;
 
+	s->changes++;
 	qsort(s->places, s->count, sizeof *s->places, compare);
 	for (size_t i = 0; names != NULL && i < s->count; i++)
 		if (s->places[i].pair != NULL)
@@ -279,9 +281,16 @@ struct tls *tls_store_now(struct tls_store *s)
 		s->looked_ms = now;
 		look(s);
 	}
-	if (tls_tickets_look(&s->tickets))
+	if (tls_tickets_look(&s->tickets)) {
+		s->changes++;
 		tls_tickets(s->tls, s->tickets.key, s->tickets.count, TICKETS_LIFE_S);
+	}
 	return s->tls;
+}
+
+unsigned tls_store_changes(const struct tls_store *s)
+{
+	return s->changes;
 }
 
 static bool has_pair(const struct tls_store *s)

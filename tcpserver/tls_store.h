@@ -27,4 +27,7 @@ struct tls_store *tls_store_open(const char *dir, const struct tls_rules *rules)
 /* Looks at the files; what is to be served with. */
 struct tls *tls_store_now(struct tls_store *s);
 
+/* Another number than before: certificates or keys of tickets have changed. */
+unsigned tls_store_changes(const struct tls_store *s);
+
 #endif

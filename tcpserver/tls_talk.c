@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -14,9 +15,12 @@
 #include "base/errtext.h"
 #include "base/sandbox.h"
 #include "base/str.h"
+#include "net/pass.h"
 #include "tcpserver/tls_log.h"
 
-enum { CONNECTION = 3, CONTROL = 4, PLAIN = 5, OLD_KERNEL_FDS = 1024 /* close_range(2) is Linux 5.9 */ };
+/* A packet's descriptors get the lowest numbers that are free, in its order: those of the session before. */
+enum { MORE = 3, CONNECTION = 4, CONTROL = 5, PLAIN = 6, ABOVE = 16 };
+enum { OLD_KERNEL_FDS = 1024 /* close_range(2) is Linux 5.9 */ };
 enum { VARIABLES = 1024, ALERT_MS = 1000 };
 
 /* One way: what was read and is not written yet. */
@@ -45,14 +49,21 @@ static void close_from(unsigned first)
 		close((int)fd);
 }
 
-/* The master's own are 3 and 4, so none of ours is. */
+/* First out of each other's way. */
 static int place(const struct tls_talk *how)
 {
-	if (dup2(how->connection, CONNECTION) == -1 || dup2(how->control, CONTROL) == -1 ||
-		dup2(how->plain, PLAIN) == -1)
-		return -1;
+	int fds[] = { how->more, how->connection, how->control, how->plain };
+
+	for (int i = 0; i <= PLAIN - MORE; i++) {
+		fds[i] = fcntl(fds[i], F_DUPFD, ABOVE);
+		if (fds[i] == -1)
+			return -1;
+	}
+	for (int i = 0; i <= PLAIN - MORE; i++)
+		if (dup2(fds[i], MORE + i) == -1)
+			return -1;
 	close_from(PLAIN + 1);
-	return fcntl(CONNECTION, F_SETFL, O_NONBLOCK) == -1 ? -1 : fcntl(PLAIN, F_SETFL, O_NONBLOCK);
+	return 0;
 }
 
 static int give_up(const struct tls_talk *how)
@@ -257,32 +268,55 @@ static void carry(struct talk *t)
 
 /* ---- the process --------------------------------------------------------------------------------------- */
 
+static void serve(struct talk *t, struct tls *tls, const struct tls_next *next, const struct tls_talk *how)
+{
+	const char *wrong;
+
+	t->session = tls_accept(tls, CONNECTION);
+	if (t->session == NULL) {
+		warn("no TLS for %ld: out of memory", (long)next->program);
+		_exit(EXIT_TEMPORARY);
+	}
+	wrong = shake_hands(t->session, how->handshake_ms);
+	tls_log_handshake(next->program, how->verbose, t->session, wrong);
+	if (wrong == NULL && next->variables)
+		tell_program(t->session);
+	close(CONTROL); /* without a word, the program sees that there is no TLS */
+	if (wrong == NULL) {
+		carry(t);
+	} else {
+		(void)shutdown(PLAIN, SHUT_RDWR);
+		let_alert_arrive();
+	}
+	tls_close(t->session);
+	close(CONNECTION);
+	close(PLAIN);
+	explicit_bzero(t, sizeof *t);
+}
+
+/* False: nobody has one for us. */
+static bool wait_for_next(struct tls_next *next, unsigned changes)
+{
+	struct pass p;
+
+	return send(MORE, &changes, sizeof changes, MSG_NOSIGNAL) == (ssize_t)sizeof changes &&
+	       pass_receive(MORE, next, sizeof *next, &p, 0) == (ssize_t)sizeof *next && p.count == 3 &&
+	       p.fd[0] == CONNECTION && p.fd[1] == CONTROL && p.fd[2] == PLAIN;
+}
+
 _Noreturn void tls_talk(struct tls *tls, const struct tls_talk *how)
 {
 	static struct talk t;
-	const char *wrong;
+	struct tls_next next = { .program = how->program, .variables = how->variables };
+	unsigned left = how->sessions;
 
 	if (place(how) == -1 || give_up(how) == -1) {
 		warn("no TLS for %ld: unable to lock the session's process: %s", (long)how->program,
 			errtext(errno));
 		_exit(EXIT_TEMPORARY);
 	}
-	t.session = tls_accept(tls, CONNECTION);
-	if (t.session == NULL) {
-		warn("no TLS for %ld: out of memory", (long)how->program);
-		_exit(EXIT_TEMPORARY);
-	}
-	wrong = shake_hands(t.session, how->handshake_ms);
-	tls_log_handshake(how->program, how->verbose, t.session, wrong);
-	if (wrong != NULL) {
-		close(CONTROL); /* the program sees it */
-		close(PLAIN);
-		let_alert_arrive();
-		_exit(EXIT_PERMANENT);
-	}
-	if (how->variables)
-		tell_program(t.session);
-	close(CONTROL);
-	carry(&t);
-	_exit(t.failed ? EXIT_TEMPORARY : 0);
+	do
+		serve(&t, tls, &next, how);
+	while (--left > 0 && wait_for_next(&next, how->changes));
+	_exit(0);
 }

@@ -1,7 +1,8 @@
-/* tls_talk.h - one TLS session, in a process of its own: handshake, then bytes both ways.
+/* tls_talk.h - TLS sessions, one at a time in a process of their own: handshake, then bytes both ways.
  *
- * Shape   the process gives up what it has (descriptors, user, system calls) before it reads a byte of the
- *         client. Neither way waits for the other; TALK_BYTES a way are held, no more is read before they are
+ * Shape   the process gives up what it has (descriptors, user, system calls) before it reads a byte of a
+ *         client. When a session is over its keys and buffers are wiped, and the next one is waited for, up
+ *         to a bound. Neither way waits for the other; TALK_BYTES a way are held, no more is read before they are
  *         gone. The client's end (close_notify) is the program's end of file, and the other way round; a
  *         client that goes without a word ends both ways.
  * Units   handshake_ms for the handshake as a whole; TALK_LINGER_MS for what is on its way when the
@@ -25,6 +26,15 @@ struct tls_talk {
 	struct user user;
 	bool verbose;
 	int handshake_ms;
+	int more;          /* to the master: the next session */
+	unsigned sessions; /* in all */
+	unsigned changes;  /* said when a session is over: what the process was started with */
+};
+
+/* The packet on more, with the next session's three descriptors. */
+struct tls_next {
+	pid_t program;
+	bool variables;
 };
 
 /* In a child of the master. */

@@ -29,7 +29,7 @@ setup() {
 	PATH=$BIN:$PATH
 	requires openssl openssl
 	requires python3 python3
-	unset TLS_ALPN TLS_TIMEOUT SSLCTLFD SSLREADFD SSLWRITEFD SMTPS
+	unset TLS_ALPN TLS_TIMEOUT TLS_SESSIONS SSLCTLFD SSLREADFD SSLWRITEFD SMTPS
 	mkdir dir
 	cp -r "$BATS_FILE_TMPDIR"/{mx.example.org+*,other.example.org,_.wild.example.org} dir/
 	PROGRAM=$BATS_TEST_DIRNAME/tls_program.py
@@ -219,7 +219,41 @@ resumed() {
 	sed -n 's/^SSL_SESSION_RESUMED=//p' <<<"$output" | tr -d '\n'
 }
 
+# session_processes: those that are there.
+session_processes() {
+	pgrep -P "$MASTER" -x tls | sort
+}
+
+@test "a process serves one session after another, and no more than it is told" {
+	export TLS_SESSIONS=3
+	tls_server 127.0.0.1 0 "$PROGRAM"
+	[ -z "$(session_processes)" ]
+	client start "$PORT" name=mx.example.org
+	wait_for eval '[ -n "$(session_processes)" ]'
+	first=$(session_processes)
+	client start "$PORT" name=other.example.org
+	says 'certificate other.example.org'
+	[ "$(session_processes)" = "$first" ]
+	client start "$PORT" name=mx.example.org
+	says 'certificate mx.example.org'
+	wait_for eval '[ -z "$(session_processes)" ]'
+	client start "$PORT" name=mx.example.org
+	[ "$(session_processes)" != "$first" ]
+}
+
+@test "a process that waits ends when certificates change" {
+	tls_server 127.0.0.1 0 "$PROGRAM"
+	client start "$PORT" name=mx.example.org
+	first=$(session_processes)
+	[ -n "$first" ]
+	cp "$BATS_FILE_TMPDIR"/client/* dir/other.example.org/
+	client start "$PORT" name=other.example.org
+	says 'certificate client.example.org'
+	wait_for eval '! session_processes | grep -qx "$first"'
+}
+
 @test "every session but the first is resumed, in TLS 1.2 and 1.3, each by another process" {
+	export TLS_SESSIONS=1
 	tls_server 127.0.0.1 0 "$PROGRAM"
 	for version in 1.2 1.3; do
 		client start "$PORT" name=mx.example.org max=$version times=4

@@ -33,11 +33,11 @@ static const struct profile {
 	{ "smtpd_resident", { "read", "write", "poll", "ppoll", "recvmsg", "sendto", "close", "lseek",
 				    "wait4", "exit", "exit_group", "clock_gettime", "restart_syscall",
 				    "rt_sigreturn", "getpid", "sendmsg", "dup2", "dup3", "madvise" } },
-	/* One TLS session (tcpserver/tls_talk.c): it has its connection, its program and the log, and reads what a
-	 * stranger sends with the key in its memory. getpid, futex, getrandom and memory are OpenSSL's. */
-	{ "tls", { "read", "write", "poll", "ppoll", "sendto", "shutdown", "close", "exit", "exit_group",
-			 "clock_gettime", "restart_syscall", "rt_sigreturn", "getpid", "futex", "getrandom",
-			 "brk", "mmap", "mremap", "munmap", "madvise" } },
+	/* TLS sessions (tcpserver/tls_talk.c): it has a connection, its program and the log, and reads what a stranger
+	 * sends with the key in its memory; then it is handed the next one. getpid, futex, getrandom and memory are OpenSSL's. */
+	{ "tls", { "read", "write", "poll", "ppoll", "sendto", "recvmsg", "shutdown", "close", "exit",
+			 "exit_group", "clock_gettime", "restart_syscall", "rt_sigreturn", "getpid",
+			 "futex", "getrandom", "brk", "mmap", "mremap", "munmap" } },
 	/* A policy that asks the DNS: its requests and answers, and questions by UDP and TCP. It opens no file. */
 	{ "policy", { "read", "write", "writev", "poll", "ppoll", "socket", "connect", "setsockopt",
 			    "fcntl", "sendto", "recvfrom", "close", "brk", "mmap", "munmap", "mremap",

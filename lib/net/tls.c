@@ -290,7 +290,8 @@ static bool set_rules(struct tls *t, SSL_CTX *ctx)
 
 	SSL_CTX_set_app_data(ctx, t);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-					 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+					 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+					 SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				      SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
@@ -408,13 +409,20 @@ void tls_warm(struct tls *t)
 
 struct tls_session *tls_accept(struct tls *t, int fd)
 {
-	static struct tls_session s; /* a process has one session */
+	static struct tls_session s; /* a process has one session at a time */
 
 	s = (struct tls_session){ .ssl = SSL_new(t->names[0].ctx), .error = "" };
 	if (s.ssl == NULL || SSL_set_fd(s.ssl, fd) != 1)
 		return NULL;
 	SSL_set_accept_state(s.ssl);
 	return &s;
+}
+
+void tls_close(struct tls_session *s)
+{
+	SSL_free(s->ssl);
+	s->ssl = NULL;
+	ERR_clear_error();
 }
 
 static enum tls_step failed(struct tls_session *s, int code)

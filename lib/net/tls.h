@@ -74,6 +74,7 @@ enum tls_step {
 };
 
 struct tls_session *tls_accept(struct tls *t, int fd) __attribute__((warn_unused_result));
+void tls_close(struct tls_session *s); /* its keys are wiped */
 enum tls_step tls_handshake(struct tls_session *s);
 enum tls_step tls_read(struct tls_session *s, void *p, size_t cap, size_t *got);
 enum tls_step tls_write(struct tls_session *s, const void *p, size_t n, size_t *put); /* n > 0 */
