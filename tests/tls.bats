@@ -380,6 +380,7 @@ session_processes() {
 }
 
 @test "a handshake that takes too long is ended" {
+	export TLS_SESSIONS=1
 	export TLS_TIMEOUT=1
 	tls_server 127.0.0.1 0 "$PROGRAM"
 	client silent "$PORT"
@@ -399,6 +400,7 @@ session_processes() {
 }
 
 @test "the client's end is the program's, and the other way round" {
+	export TLS_SESSIONS=1
 	tls_server 127.0.0.1 0 "$PROGRAM"
 	client half "$PORT"
 	[ "$output" = bye ]
@@ -528,6 +530,7 @@ smtp() {
 }
 
 @test "smtpd stays for the next connection, with STARTTLS and without" {
+	export TLS_SESSIONS=1
 	mail_home
 	tls_server --resident 2 127.0.0.1 0 smtpd
 	count=0
