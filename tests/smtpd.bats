@@ -588,7 +588,7 @@ queue_program() {
 	run -0 say 'EHLO c' WHAT "${envelope[@]}" x . QUIT
 	[ "$(grep -c ' session=[0-9]*\.[0-9]*\.1$' "$PORTERO_HOME/log")" = 2 ]
 	[ "$(grep -o 'session=.*' "$PORTERO_HOME/log" | sort -u | wc -l)" = 1 ]
-	printf '%s\r\n' 'EHLO c"\' WHAT 'MAIL FROM:<"a\"b c"@b.example>' 'RCPT TO:<x@elsewhere.example>' \
+	printf '%s\r\n' $'EHLO c"\\' WHAT 'MAIL FROM:<"a\"b c"@b.example>' 'RCPT TO:<x@elsewhere.example>' \
 		'RCPT TO:<u@example.org>' DATA x . QUIT | "$BIN/smtpd" --log=json 2>"$PORTERO_HOME/json" >/dev/null
 	run -0 python3 - "$PORTERO_HOME/json" <<-'END'
 		import json, sys

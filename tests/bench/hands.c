@@ -31,7 +31,8 @@ static void say(struct line *l, const char *text)
 {
 	const int n = (int)strlen(text);
 
-	if ((l->ssl != NULL ? SSL_write(l->ssl, text, n) : (int)send(l->fd, text, (size_t)n, MSG_NOSIGNAL)) != n)
+	if ((l->ssl != NULL ? SSL_write(l->ssl, text, n)
+			    : (int)send(l->fd, text, (size_t)n, MSG_NOSIGNAL)) != n)
 		give_up("a client could not speak");
 }
 
