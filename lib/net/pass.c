@@ -16,21 +16,22 @@ void pass_close(struct pass *p)
 int pass_send(int socket, const void *p, size_t n, const struct pass *with, int flags)
 {
 	struct iovec iov = { .iov_base = (void *)p, .iov_len = n };
-	_Alignas(struct cmsghdr) char rights[CMSG_SPACE(PASS_MAX * sizeof(int))] = { 0 };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(PASS_MAX * sizeof(int))];
+	} rights = { 0 };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t sent;
 
 	if (with != NULL && with->count > 0) {
 		const size_t bytes = with->count * sizeof(int);
-		struct cmsghdr *c;
 
-		m.msg_control = rights;
+		m.msg_control = &rights;
 		m.msg_controllen = (socklen_t)CMSG_SPACE(bytes); /* size_t, or that: libcs differ */
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = (socklen_t)CMSG_LEN(bytes);
-		memcpy(CMSG_DATA(c), with->fd, bytes);
+		rights.head.cmsg_level = SOL_SOCKET;
+		rights.head.cmsg_type = SCM_RIGHTS;
+		rights.head.cmsg_len = (socklen_t)CMSG_LEN(bytes);
+		memcpy(CMSG_DATA(&rights.head), with->fd, bytes);
 	}
 	do
 		sent = sendmsg(socket, &m, flags | MSG_NOSIGNAL);
