@@ -66,13 +66,22 @@ void checkpassword_read(struct credentials *c, char **argv, const char *usage)
 	c->password = password;
 }
 
+static const char *const *places_of(const char *program)
+{
+	const char *const *files = spawn_search(program, getenv("PATH"));
+
+	if (files == NULL)
+		die(EXIT_TEMPORARY, "out of memory");
+	return files;
+}
+
 _Noreturn void checkpassword_run(
 	struct credentials *c, char **argv, const char *user, const char *home, const char *shell)
 {
-	const char **files = spawn_search(argv[0], getenv("PATH"));
+	const char *const *files = places_of(argv[0]);
 	struct env e;
 
-	if (files == NULL || env_init(&e, environ) == -1 || env_set(&e, "USER", user) == -1 ||
+	if (env_init(&e, environ) == -1 || env_set(&e, "USER", user) == -1 ||
 		env_set(&e, "HOME", home != NULL ? home : "/") == -1 ||
 		env_set(&e, "SHELL", shell != NULL ? shell : "/bin/sh") == -1)
 		die(EXIT_TEMPORARY, "out of memory");

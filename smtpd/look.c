@@ -25,15 +25,22 @@ static bool is_address(const char *ip)
 	return inet_pton(AF_INET, ip, binary) == 1 || inet_pton(AF_INET6, ip, binary) == 1;
 }
 
-static void obey(const char *ip, const char *cdb, struct env *env)
+/* They live as long as the process: their texts become the environment. */
+static struct rules *rules_of(const char *cdb)
 {
-	const struct rules_client who = { .ip = ip };
-	struct rules *rules =
-		rules_open(cdb); /* lives as long as the process: its texts become the environment */
-	struct obeyed why;
+	struct rules *rules = rules_open(cdb);
 
 	if (rules == NULL)
 		die(EXIT_TEMPORARY, "out of memory");
+	return rules;
+}
+
+static void obey(const char *ip, const char *cdb, struct env *env)
+{
+	const struct rules_client who = { .ip = ip };
+	struct rules *rules = rules_of(cdb);
+	struct obeyed why;
+
 	switch (obey_rules(rules, false, false, &who, env, &why)) {
 	case OBEY_ALLOW:
 		return;
