@@ -227,7 +227,9 @@ checkers() {
 
 @test "file: what is typed is not shown" {
 	requires script bsdutils
-	run -0 script -qec 'checkpassword-file --hash joe' typescript < <(sleep 0.5; echo secret; sleep 0.5)
+	: >typescript # script's standard input stays open until all was said
+	run -0 script -qefc 'checkpassword-file --hash joe' typescript \
+		< <(wait_for grep -q Password: typescript; echo secret; wait_for grep -q joe: typescript)
 	[[ "$output" = *'Password: '*'joe:$y$'* ]]
 	[[ "$output" != *secret* ]]
 }
