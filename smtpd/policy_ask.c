@@ -107,7 +107,7 @@ static void begin_trail(struct policy_trail *t, enum policy_scope scope)
 	t->text.len = t->start[scope];
 	t->text.s[t->text.len] = '\0';
 	t->text.full = false;
-	for (int i = scope; i < POLICY_SCOPES; i++)
+	for (unsigned i = scope; i < POLICY_SCOPES; i++)
 		t->start[i] = t->text.len;
 }
 
@@ -116,7 +116,7 @@ static void begin_scope(struct policy_session *now, enum policy_scope scope)
 	begin_trail(&now->headers, scope);
 	begin_trail(&now->tags, scope);
 	now->headers_written = 0;
-	for (int i = scope; i < POLICY_SCOPES; i++) {
+	for (unsigned i = scope; i < POLICY_SCOPES; i++) {
 		now->discard[i] = false;
 		now->queue[i][0] = '\0';
 	}

@@ -19,14 +19,15 @@ check() {
 	"$@" 3<credentials
 }
 
-# hashed USER PASSWORD PREFIX: a line, by Python's crypt(3)
+# hashed USER PASSWORD PREFIX [COST]: a line, by crypt(3) through Python
 hashed() {
 	python3 -W ignore - "$@" <<-'SCRIPT'
 		import ctypes, ctypes.util, sys
-		user, password, prefix = (a.encode() for a in sys.argv[1:])
+		user, password, prefix = (a.encode() for a in sys.argv[1:4])
+		cost = ctypes.c_ulong(int(sys.argv[4]) if len(sys.argv) > 4 else 0)
 		lib = ctypes.CDLL(ctypes.util.find_library("crypt") or "libcrypt.so.1")
 		lib.crypt.restype = lib.crypt_gensalt.restype = ctypes.c_char_p
-		salt = lib.crypt_gensalt(prefix, 0, None, 0)
+		salt = lib.crypt_gensalt(prefix, cost, None, 0)
 		print((user + b":" + lib.crypt(password, salt)).decode())
 	SCRIPT
 }
@@ -92,11 +93,18 @@ checkers() {
 
 @test "file: every method of crypt(3)" {
 	requires python3 python3
-	local prefix
-	# shellcheck disable=SC2016 # no variables
-	for prefix in '$y$' '$gy$' '$7$' '$2b$' '$6$' '$5$' '$1$'; do
-		hashed "joe" 'pass word' "$prefix"
-	done | awk -F: '{ print "joe" NR ":" $2 }' | secret_file
+	local prefix cost
+	while read -r prefix cost; do # the least that each can cost
+		hashed joe 'pass word' "$prefix" "$cost"
+	done <<-'TABLE' | awk -F: '{ print "joe" NR ":" $2 }' | secret_file
+		$y$ 1
+		$gy$ 1
+		$7$ 6
+		$2b$ 4
+		$6$ 1000
+		$5$ 1000
+		$1$ 0
+	TABLE
 	[ "$(wc -l <passwords)" = 7 ]
 	for prefix in 1 2 3 4 5 6 7; do
 		run -0 check "joe$prefix" 'pass word' checkpassword-file echo yes
@@ -313,6 +321,7 @@ dovecot_server() {
 		default_internal_group = root
 		default_login_user = nobody
 		auth_mechanisms = plain
+		auth_failure_delay = 0
 		auth_verbose = yes
 		auth_debug = yes
 		passdb {
