@@ -7,6 +7,11 @@ BIN=${BIN:-$BATS_TEST_DIRNAME/../build/bin}
 BIN=$(cd "$BIN" && pwd) || exit 1
 STARTED=()
 
+# A python3 that is a script (pyenv's) looks for the real one at each start: ten times as long. See tests/run.
+if PYTHON=$(command -v python3) && read -rN 2 MAGIC <"$PYTHON" && [ "$MAGIC" = '#!' ]; then
+	PYTHON=$(python3 -c 'import sys; print(sys.executable)') && PATH=${PYTHON%/*}:$PATH
+fi
+
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	PATH=$BIN:$PATH
