@@ -164,38 +164,39 @@ static void keep_tags(struct str *tags, const struct policy_items *list)
 	}
 }
 
-/* All of an addition, or nothing of it. */
-static bool end_addition(struct policy_trail *t, enum policy_scope scope, size_t before)
+/* What stands behind end is taken back. */
+static void end_addition(struct policy_trail *t, enum policy_scope scope, size_t end)
 {
-	const bool good = !t->text.full;
-
-	if (!good)
-		t->text.len = before;
-	t->text.s[t->text.len] = '\0';
+	t->text.len = end;
+	t->text.s[end] = '\0';
 	t->text.full = false;
 	for (unsigned i = scope + 1u; i < POLICY_SCOPES; i++)
-		t->start[i] = t->text.len;
-	return good;
+		t->start[i] = end;
 }
 
+/* All that an answer says, or nothing of it. */
 static const char *keep(struct policy_session *now, enum policy_scope scope, const struct policy_answer *a)
 {
 	struct str *headers = &now->headers.text, *tags = &now->tags.text;
 	const size_t headers_before = headers->len, tags_before = tags->len;
+	const char *wrong;
 
 	if (strlen(a->queue) >= POLICY_QUEUE)
 		return "names a queue of more than 63 bytes";
-	if (a->queue[0] != '\0')
-		memcpy(now->queue[scope], a->queue, strlen(a->queue) + 1);
-	if (a->action == POLICY_DISCARD)
-		now->discard[scope] = true;
 	keep_headers(headers, &a->header);
 	keep_tags(tags, &a->tag);
 	if (headers->len > now->header_bytes_used)
 		now->header_bytes_used = headers->len;
-	if (!end_addition(&now->headers, scope, headers_before))
-		return "has too many headers";
-	return end_addition(&now->tags, scope, tags_before) ? NULL : "has too many tags";
+	wrong = headers->full ? "has too many headers" : tags->full ? "has too many tags" : NULL;
+	end_addition(&now->headers, scope, wrong == NULL ? headers->len : headers_before);
+	end_addition(&now->tags, scope, wrong == NULL ? tags->len : tags_before);
+	if (wrong != NULL)
+		return wrong;
+	if (a->queue[0] != '\0')
+		memcpy(now->queue[scope], a->queue, strlen(a->queue) + 1);
+	if (a->action == POLICY_DISCARD)
+		now->discard[scope] = true;
+	return NULL;
 }
 
 /* ---- what is said -------------------------------------------------------------------------------------- */
@@ -397,10 +398,11 @@ static enum reply ask_all(struct session *s, enum policy_stage stage)
 
 		if (!wants(p, stage))
 			continue;
-		if (ask(s, p, &q, &a) == -1)
+		if (ask(s, p, &q, &a) == -1) {
 			r = p->line.accepts ? REPLY_NONE : say_later(s, p, stage);
-		else
-			r = obey(s, p, stage, &a);
+			continue; /* what it said does not count */
+		}
+		r = obey(s, p, stage, &a);
 		if (a.action == POLICY_ACCEPT)
 			break;
 	}

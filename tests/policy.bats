@@ -273,6 +273,25 @@ raw_body() {
 	done
 }
 
+@test "what a policy says that has failed does not count: neither accept nor discard" {
+	policies "rcpt accept 10 $POLICY $PWD/one rcpt:=accept|message=5" "rcpt defer 10 $POLICY $PWD/two rcpt:=reject"
+	run -0 say "${envelope[@]}" QUIT
+	last '550 5.7.1 sorry, refused by policy (#5.7.1)'
+	logged 'text=policy sends a message that is not wanted: goes on without it$'
+	{
+		printf 'action=discard\n'
+		for i in {1..30}; do printf 'header=X-%d: %01000d\n' "$i" 0; done
+		echo
+	} >answer
+	printf '#!/bin/sh\nwhile read -r line; do [ -n "$line" ] || cat %s/answer; done\n' "$PWD" >many
+	chmod +x many
+	policies "data accept 10 $PWD/many"
+	run -0 say "${mail[@]}" QUIT
+	[ "$(count)" = 1 ]
+	logged 'text=policy has too many headers: goes on without it$'
+	run ! grep -q '^X-' home/Maildir/new/*
+}
+
 @test "a policy that is not there at all" {
 	local where
 	for where in /nonexistent unix:/nonexistent; do
