@@ -13,22 +13,11 @@ enum { LIFE_MS = 30 * 1000, GRACE_MS = 5 * 1000, DELAY_MS = 1000, CHECKER_FD = 3
 
 /* ---- the command line ---------------------------------------------------------------------------------- */
 
-static bool is_program(const char *word)
-{
-	const char **files = spawn_search(word, getenv("PATH"));
-	bool found = false;
-
-	for (size_t i = 0; files != NULL && files[i] != NULL; i++)
-		found = found || access(files[i], X_OK) == 0;
-	free(files);
-	return found;
-}
-
 /* "checkpassword /bin/true" is no host name with a checker that says yes to everybody. */
 static bool begins_with_host(char **words)
 {
 	return strchr(words[0], '/') == NULL && words[1] != NULL && strchr(words[1], '/') != NULL &&
-	       words[2] != NULL && !is_program(words[0]);
+	       words[2] != NULL && !spawn_finds(words[0]);
 }
 
 char **checker_words(char **words)

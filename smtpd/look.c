@@ -128,17 +128,12 @@ static bool can_run(const char *command)
 {
 	char word[4096];
 	const size_t n = strcspn(command, " \t");
-	const char **files;
 
 	if (n == 0 || n >= sizeof word)
 		return false;
 	memcpy(word, command, n);
 	word[n] = '\0';
-	files = spawn_search(word, getenv("PATH"));
-	for (size_t i = 0; files != NULL && files[i] != NULL; i++)
-		if (access(files[i], X_OK) == 0)
-			return true;
-	return false;
+	return spawn_finds(word);
 }
 
 static void check_queue(const struct settings *s)

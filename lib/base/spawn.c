@@ -59,6 +59,17 @@ const char **spawn_search(const char *program, const char *path)
 	return files;
 }
 
+bool spawn_finds(const char *program)
+{
+	const char **files = spawn_search(program, getenv("PATH"));
+	bool found = false;
+
+	for (size_t i = 0; files != NULL && files[i] != NULL; i++)
+		found = found || access(files[i], X_OK) == 0;
+	free(files);
+	return found;
+}
+
 void spawn_exec(const char *const *files, char *const argv[], char *const envp[])
 {
 	int denied = 0;

@@ -11,6 +11,7 @@
 #define BASE_SPAWN_H
 
 #include <sys/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { SPAWN_FDS = 8 };
@@ -34,6 +35,8 @@ pid_t spawn_run(const struct spawn *s, int *exec_errno) __attribute__((warn_unus
 /* The file names that execvp(3) would try for this program in this PATH (NULL: "/bin:/usr/bin").
  * One allocation, NULL-ended, free() it; NULL with ENOMEM. */
 const char **spawn_search(const char *program, const char *path) __attribute__((warn_unused_result));
+
+bool spawn_finds(const char *program); /* is there one in PATH that may be run? */
 
 /* In this process: the first of the candidates that runs. Returns only on failure, with errno. */
 void spawn_exec(const char *const *files, char *const argv[], char *const envp[]);
