@@ -135,6 +135,7 @@ replies() {
 		AUTH PLAIN $(joe)|MAIL FROM:<a@b.example> AUTH=e+3dmc2@example.com	235 501
 		MAIL FROM:<a@b.example> AUTH=<>	250
 		MAIL FROM:<a@b.example> AUTH=e+3	501
+		MAIL FROM:<a@b.example> AUTH=e=mc2@b.example	501
 		MAIL FROM:<a@b.example> AUTH=	501
 		MAIL FROM:<a@b.example> AUTH	501
 		MAIL FROM:<a@b.example> AUTH=a AUTH=b	501

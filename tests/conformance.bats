@@ -13,7 +13,7 @@ setup() {
 	own_folder memory
 	mail_home "$OWN/home"
 	echo 1000000 >"$PORTERO_HOME/control/databytes"
-	unset TCPREMOTEHOST TCPREMOTEINFO TCPREMOTEIP TCPLOCALHOST TCPLOCALIP SMTPNEWLINE
+	unset TCPREMOTEHOST TCPREMOTEINFO TCPREMOTEIP TCPLOCALHOST TCPLOCALIP SMTPNEWLINE SMTPAUTH SMTPAUTHTLS SMTPAUTHUSER
 	export QUEUECAN='SMTPUTF8 DSN BINARYMIME REQUIRETLS' # so that these are asked for too
 	export DNSCACHEIP=127.0.0.1:1 # tcp-env asks for names: nobody answers there, at once
 }
@@ -63,16 +63,31 @@ certificate() {
 		-keyout tls/mx.example.org/privkey.pem -out tls/mx.example.org/fullchain.pem 2>/dev/null
 }
 
+# A user for the checker, and for --auth.
+user() {
+	export CHECKPASSWORD_FILE=$PWD/users
+	(umask 077; echo secret | checkpassword-file --hash joe >users)
+}
+
 @test "smtpd under tcpserver --tls" {
 	certificate
-	start_server -H -R -l0 --tls tls --tls-mode=start 127.0.0.1 0 smtpd
-	conforms 25 --port "$PORT" --only '^(starttls|requiretls|ehlo)'
+	user
+	start_server -H -R -l0 --tls tls --tls-mode=start 127.0.0.1 0 smtpd checkpassword-file true
+	conforms 110 --port "$PORT" --auth joe:secret --only '^(starttls|requiretls|ehlo|auth)'
 }
 
 @test "smtpd under tcpserver --tls-mode=wrap" {
 	certificate
-	start_server -H -R -l0 --tls tls --tls-mode=wrap 127.0.0.1 0 smtpd
-	conforms 25 --port "$PORT" --tls wrap --only '^(wrap|requiretls|ehlo)'
+	user
+	start_server -H -R -l0 --tls tls --tls-mode=wrap 127.0.0.1 0 smtpd checkpassword-file true
+	conforms 90 --port "$PORT" --tls wrap --auth joe:secret --only '^(wrap|requiretls|ehlo|auth)'
+}
+
+@test "smtpd under tcpserver, with SMTPAUTH=clear" {
+	user
+	export SMTPAUTH=clear
+	start_server -H -R -l0 --resident 8 127.0.0.1 0 smtpd checkpassword-file true
+	conforms 50 --port "$PORT" --auth joe:secret --only '^auth\.(?!not-in-plain-text)' # that is what clear asks for
 }
 
 @test "smtpd under inetd" {
