@@ -62,62 +62,8 @@ no_session_crashed() {
 
 # ---- Postfix -------------------------------------------------------------------------------------------------
 
-# start_postfix PORT: an instance of its own below $OWN, which takes mail on that port and relays all to us.
-start_postfix() {
-	local etc=$OWN/postfix/etc
-
-	POSTFIX_PORT=$1
-	mkdir -p "$etc" "$OWN"/postfix/{queue,data}
-	chown postfix "$OWN/postfix/data"
-	cat >"$etc/main.cf" <<-CONFIG
-		compatibility_level = 3.6
-		queue_directory = $OWN/postfix/queue
-		data_directory = $OWN/postfix/data
-		maillog_file = $OWN/postfix/log
-		maillog_file_prefixes = $OWN
-		inet_interfaces = 127.0.0.1
-		inet_protocols = ipv4
-		myhostname = client.example
-		mynetworks = 127.0.0.0/8
-		mydestination =
-		alias_maps =
-		relayhost = [127.0.0.1]:$PORT
-		smtp_line_length_limit = 0
-		smtpd_peername_lookup = no
-		smtp_tls_security_level = none
-	CONFIG
-	cat >"$etc/master.cf" <<-CONFIG
-		127.0.0.1:$POSTFIX_PORT inet n - n - - smtpd
-		pickup unix n - n 60 1 pickup
-		cleanup unix n - n - 0 cleanup
-		qmgr unix n - n 300 1 qmgr
-		tlsmgr unix - - n 1000? 1 tlsmgr
-		rewrite unix - - n - - trivial-rewrite
-		bounce unix - - n - 0 bounce
-		defer unix - - n - 0 bounce
-		trace unix - - n - 0 bounce
-		flush unix n - n 1000? 0 flush
-		proxymap unix - - n - - proxymap
-		smtp unix - - n - - smtp
-		relay unix - - n - - smtp
-		showq unix n - n - - showq
-		error unix - - n - - error
-		retry unix - - n - - error
-		scache unix - - n - 1 scache
-		anvil unix - - n - 1 anvil
-		postlog unix-dgram n - n - 1 postlogd
-	CONFIG
-	timeout 20 postfix -c "$etc" start >postfix.out 2>&1
-	wait_for listens 127.0.0.1 "$POSTFIX_PORT"
-}
-
-stop_postfix() {
-	[ ! -d "${OWN-/nonexistent}/postfix/etc" ] || timeout 20 postfix -c "$OWN/postfix/etc" stop >/dev/null 2>&1 || :
-}
-
 @test "Postfix relays to us: 20 messages, 20 files, bodies as they were" {
-	program_of postfix /usr/sbin/postfix
-	[ "$(id -u)" = 0 ] || skip 'needs root: Postfix starts as nobody else'
+	requires_postfix
 	start_smtpd
 	start_postfix "$(free_port 127.0.0.1)"
 	helper inject "$POSTFIX_PORT" 20
