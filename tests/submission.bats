@@ -2,6 +2,7 @@
 # Submission as mail programs do it: real clients, TLS that they verify, AUTH against a file of hashes, both on the
 # port where TLS is asked for (587: start) and where it is there from the first byte (465: wrap).
 
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own
 bats_require_minimum_version 1.5.0
 load helpers
 load peers
