@@ -28,7 +28,7 @@ static int digit(char c)
 
 static bool read_key(const char *text, struct tls_ticket_key *key)
 {
-	unsigned char bytes[KEY_BYTES];
+	unsigned char bytes[KEY_BYTES] = { 0 };
 
 	for (size_t i = 0; i < KEY_BYTES; i++) {
 		const int high = digit(text[2 * i]), low = high == -1 ? -1 : digit(text[2 * i + 1]);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "mail/address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,8 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (a.at < a.len && (a.text[a.at] != '@' || a.at == 0 || a.at + 1 == a.len))
 			abort();
 		for (size_t i = 0; i < a.len; i++)
-			if (a.text[i] < ' ' || a.text[i] > '~')
+			if ((a.text[i] >= 0 && a.text[i] < ' ') || a.text[i] == 0x7f ||
+				(a.text[i] < 0 && !a.utf8))
 				abort();
+		if (!utf8_is(a.text, a.len))
+			abort();
 	}
 	free(exact);
 	return 0;
