@@ -21,8 +21,8 @@ enum { LOOK_MS = 1000, FILE_BYTES = 1024 * 1024 };
 static const char chain_file[] = "fullchain.pem", key_file[] = "privkey.pem";
 
 struct place {
-	char *folder; /* in DIR; ".": DIR itself */
-	char *name;
+	char folder[NAME_MAX + 1]; /* in DIR; ".": DIR itself */
+	char name[NAME_MAX + 1];
 	struct tls_stamp chain, key;
 	struct tls_pair *pair; /* NULL: none that can be used yet */
 	bool found;
@@ -132,24 +132,18 @@ static bool look_at(struct tls_store *s, struct place *p)
 
 /* ---- the folder ---------------------------------------------------------------------------------------- */
 
-/* Small letters, without the "+" and what is behind it; "*." is "_.". */
-static char *name_of(const char *folder)
+/* Small letters, without the "+" and what is behind it; "*." is "_.". folder is no longer than NAME_MAX. */
+static void name_of(const char *folder, char *name)
 {
-	const size_t n = strcspn(folder, "+");
-	char *name = strcmp(folder, ".") == 0 ? strdup("default") : strndup(folder, n);
+	const bool here = strcmp(folder, ".") == 0;
+	const char *from = here ? "default" : folder;
+	const size_t n = strcspn(from, "+");
 
-	for (char *c = name; c != NULL && *c != '\0'; c++)
-		*c = (char)tolower((unsigned char)*c);
-	if (name != NULL && strncmp(name, "*.", 2) == 0)
+	for (size_t i = 0; i < n; i++)
+		name[i] = (char)tolower((unsigned char)from[i]);
+	name[n] = '\0';
+	if (strncmp(name, "*.", 2) == 0)
 		name[0] = '_';
-	return name;
-}
-
-static void forget(struct place *p)
-{
-	free(p->folder);
-	free(p->name);
-	tls_pair_free(p->pair);
 }
 
 static struct place *find(const struct tls_store *s, const char *folder)
@@ -167,12 +161,10 @@ static void add(struct tls_store *s, const char *folder)
 	if (more == NULL)
 		return;
 	s->places = more;
-	p = &more[s->count];
-	*p = (struct place){ .folder = strdup(folder), .name = name_of(folder), .found = true };
-	if (p->folder != NULL && p->name != NULL)
-		s->count++;
-	else
-		forget(p);
+	p = &more[s->count++];
+	*p = (struct place){ .found = true };
+	memcpy(p->folder, folder, strlen(folder) + 1);
+	name_of(folder, p->name);
 }
 
 static void found(struct tls_store *s, const char *folder)
@@ -181,7 +173,7 @@ static void found(struct tls_store *s, const char *folder)
 	struct place *p = find(s, folder);
 	struct stat st;
 
-	if (!path_of(s, folder, chain_file, path) || stat(path, &st) == -1)
+	if (strlen(folder) > NAME_MAX || !path_of(s, folder, chain_file, path) || stat(path, &st) == -1)
 		return;
 	if (p != NULL)
 		p->found = true;
@@ -199,7 +191,7 @@ static bool drop_missing(struct tls_store *s)
 		if (s->places[i].found)
 			s->places[left++] = s->places[i];
 		else
-			forget(&s->places[i]);
+			tls_pair_free(s->places[i].pair);
 	s->count = left;
 	return left != before;
 }
