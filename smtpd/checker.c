@@ -1,7 +1,6 @@
 #include "smtpd/checker.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
