@@ -23,7 +23,7 @@ import time
 
 def dial(port, source=None):
     s = socket.socket()
-    s.settimeout(10)
+    s.settimeout(30)  # a busy machine starts programs slowly
     if source:
         s.bind((source, 0))
     s.connect(("127.0.0.1", port))
@@ -72,7 +72,7 @@ def resets(port, count):
 
 def unix(path):
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(10)
+    s.settimeout(30)  # a busy machine starts programs slowly
     s.connect(path)
     print(s.recv(1000).decode(), end="")
 
@@ -80,7 +80,7 @@ def unix(path):
 def notify(path, file):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     s.bind(path)
-    s.settimeout(10)
+    s.settimeout(30)  # a busy machine starts programs slowly
     said = s.recv(100)
     with open(file, "w") as f:
         f.write(said.decode() + "\n")
