@@ -11,6 +11,7 @@
 #include "base/errtext.h"
 #include "base/num.h"
 #include "net/addr.h"
+#include "net/dial.h"
 
 /* ---- where it is --------------------------------------------------------------------------------------- */
 
@@ -86,10 +87,6 @@ _Noreturn void milter_link_fail(const struct milter_link *l, const char *why)
 /* A Unix socket whose queue is full says EAGAIN; an Internet one is on its way with EINPROGRESS. */
 static int dial_once(int fd, const struct milter_place *p, int64_t deadline_ms)
 {
-	struct pollfd wait = { .fd = fd, .events = POLLOUT };
-	socklen_t size = sizeof(int);
-	int error, n;
-
 	while (connect(fd, &p->to.any, p->size) == -1 && errno != EISCONN) {
 		if (errno == EAGAIN && clock_left_ms(deadline_ms) > 0) {
 			(void)poll(NULL, 0, 50);
@@ -97,15 +94,7 @@ static int dial_once(int fd, const struct milter_place *p, int64_t deadline_ms)
 		}
 		if (errno != EINPROGRESS && errno != EALREADY && errno != EINTR)
 			return -1;
-		do
-			n = poll(&wait, 1, clock_left_ms(deadline_ms));
-		while (n == -1 && errno == EINTR);
-		if (n == 0)
-			errno = ETIMEDOUT;
-		if (n <= 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
-			return -1;
-		errno = error;
-		if (error != 0)
+		if (dial_finish(fd, clock_left_ms(deadline_ms)) == -1)
 			return -1;
 	}
 	return 0;

@@ -9,7 +9,6 @@
 #include "base/errtext.h"
 #include "base/fs.h"
 #include "base/house.h"
-#include "base/num.h"
 #include "base/option.h"
 #include "base/sandbox.h"
 #include "net/dns_wait.h"
@@ -42,22 +41,12 @@ struct judge {
 	struct dns *dns;
 };
 
-static int seconds(const char *text)
-{
-	unsigned long n = 0;
-	const char *wrong = num_parse(text, 1, TIME_MAX_S, &n);
-
-	if (wrong != NULL)
-		die(EXIT_PERMANENT, "--time: \"%s\" %s (1 to %d)", text, wrong, TIME_MAX_S);
-	return (int)n * 1000;
-}
-
 /* clang-format off */
 static void set_option(struct judge *j, int option, const char *value)
 {
 	switch (option) {
 	case OPTION_MARK: j->mark = true; break;
-	case OPTION_TIME: j->time_ms = seconds(value); break;
+	case OPTION_TIME: j->time_ms = 1000 * (int)option_number("--time", value, 1, TIME_MAX_S); break;
 	case OPTION_HELP: option_print(help);
 	case OPTION_VERSION: option_print(house_version);
 	default: option_refuse("policy-domain", option, optopt, USAGE);

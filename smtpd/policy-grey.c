@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/num.h"
 #include "base/option.h"
 #include "net/addr.h"
 #include "smtpd/grey_table.h"
@@ -154,16 +153,6 @@ static void answer(void *arg, const struct policy_request *q, struct policy_answ
 
 /* ---- the program --------------------------------------------------------------------------------------- */
 
-static unsigned long number(const char *option, const char *text, unsigned long max)
-{
-	unsigned long n;
-	const char *wrong = num_parse(text, 0, max, &n);
-
-	if (wrong != NULL)
-		die(EXIT_PERMANENT, "--%s: \"%s\" %s (0 to %lu)", option, text, wrong, max);
-	return n;
-}
-
 static struct grey read_options(int argc, char **argv)
 {
 	static const struct option options[] = { { "delay", required_argument, NULL, 'd' },
@@ -174,13 +163,13 @@ static struct grey read_options(int argc, char **argv)
 	for (int o; (o = getopt_long(argc, argv, "+:", options, NULL)) != -1;)
 		switch (o) {
 		case 'd':
-			g.delay_s = number("delay", optarg, RETRY_S);
+			g.delay_s = option_number("--delay", optarg, 0, RETRY_S);
 			break;
 		case 'g':
-			g.good = number("good", optarg, UINT32_MAX - 1);
+			g.good = option_number("--good", optarg, 0, UINT32_MAX - 1);
 			break;
 		case 't':
-			g.tarpit_ms = number("tarpit", optarg, 60000);
+			g.tarpit_ms = option_number("--tarpit", optarg, 0, 60000);
 			break;
 		default:
 			option_refuse("policy-grey", o, optopt, USAGE);

@@ -10,7 +10,6 @@
 #include "base/err.h"
 #include "base/errtext.h"
 #include "base/house.h"
-#include "base/num.h"
 #include "base/option.h"
 #include "base/sandbox.h"
 #include "mail/control.h"
@@ -80,19 +79,9 @@ static struct milter_session session; /* pages that nothing needs cost nothing *
 
 /* ---- options ------------------------------------------------------------------------------------------- */
 
-static unsigned long number(const char *option, const char *text, unsigned long min, unsigned long max)
-{
-	unsigned long n = 0;
-	const char *wrong = num_parse(text, min, max, &n);
-
-	if (wrong != NULL)
-		die(EXIT_PERMANENT, "--%s: \"%s\" %s (%lu to %lu)", option, text, wrong, min, max);
-	return n;
-}
-
 static int timeout_ms(const char *option, const char *text)
 {
-	return (int)number(option, text, 1, TIMEOUT_MAX_S) * 1000;
+	return (int)option_number(option, text, 1, TIMEOUT_MAX_S) * 1000;
 }
 
 static void set_quarantine(struct milter_config *c, const char *text)
@@ -109,25 +98,26 @@ static void set_option(struct options *o, int option, const char *value)
 {
 	switch (option) {
 	case OPTION_COMMAND_TIMEOUT:
-		o->config.command_ms = timeout_ms("command-timeout", value);
+		o->config.command_ms = timeout_ms("--command-timeout", value);
 		break;
 	case OPTION_CONNECT_TIMEOUT:
-		o->connect_ms = timeout_ms("connect-timeout", value);
+		o->connect_ms = timeout_ms("--connect-timeout", value);
 		break;
 	case OPTION_DATA_SIZE:
-		o->config.chunk = number("data-size", value, MILTER_CHUNK, MILTER_CHUNK_1M);
+		o->config.chunk = option_number("--data-size", value, MILTER_CHUNK, MILTER_CHUNK_1M);
 		break;
 	case OPTION_MAX_MESSAGE:
-		o->max_message = number("max-message", value, 1, MESSAGE_MOST);
+		o->max_message = option_number("--max-message", value, 1, MESSAGE_MOST);
 		break;
 	case OPTION_MESSAGE_TIMEOUT:
-		o->config.message_ms = timeout_ms("message-timeout", value);
+		o->config.message_ms = timeout_ms("--message-timeout", value);
 		break;
 	case OPTION_NAME:
 		o->config.name = value;
 		break;
 	case OPTION_PROTOCOL:
-		o->config.version = (unsigned)number("protocol", value, MILTER_VERSION_MIN, MILTER_VERSION);
+		o->config.version =
+			(unsigned)option_number("--protocol", value, MILTER_VERSION_MIN, MILTER_VERSION);
 		break;
 	case OPTION_QUARANTINE:
 		set_quarantine(&o->config, value);

@@ -11,7 +11,6 @@
 #include "base/errtext.h"
 #include "base/fs.h"
 #include "base/house.h"
-#include "base/num.h"
 #include "base/option.h"
 #include "base/sandbox.h"
 #include "mail/control.h"
@@ -97,16 +96,6 @@ static void read_trusted(struct networks *n, const char *file)
 	}
 }
 
-static int seconds(const char *text)
-{
-	unsigned long n = 0;
-	const char *wrong = num_parse(text, 1, TIME_MAX_S, &n);
-
-	if (wrong != NULL)
-		die(EXIT_PERMANENT, "--time: \"%s\" %s (1 to %d)", text, wrong, TIME_MAX_S);
-	return (int)n * 1000;
-}
-
 /* clang-format off */
 static void set_option(struct config *c, int option, const char *value)
 {
@@ -117,7 +106,7 @@ static void set_option(struct config *c, int option, const char *value)
 	case OPTION_PRIVATE: c->private = true; break;
 	case OPTION_RECEIVER: c->receiver = value; break;
 	case OPTION_REJECT: c->reject_permerror = true; break;
-	case OPTION_TIME: c->time_ms = seconds(value); break;
+	case OPTION_TIME: c->time_ms = 1000 * (int)option_number("--time", value, 1, TIME_MAX_S); break;
 	case OPTION_TRUSTED: read_trusted(&c->trusted, value); break;
 	case OPTION_HELP: option_print(help);
 	case OPTION_VERSION: option_print(house_version);

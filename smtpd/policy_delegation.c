@@ -81,27 +81,11 @@ void policy_delegation_put(struct str *out, const struct policy_request *q, cons
 
 /* ---- answers ------------------------------------------------------------------------------------------- */
 
-/* "X.Y.Z words": the status is taken off. */
-static const char *take_status(char *text, const char **status)
-{
-	const size_t n = strcspn(text, " ");
-	const bool more = text[n] == ' ';
-
-	text[n] = '\0';
-	if (policy_is_status(text)) {
-		*status = text;
-		return text + n + more;
-	}
-	if (more)
-		text[n] = ' ';
-	return text;
-}
-
 static const char *refuse(struct policy_answer *a, enum policy_action action, unsigned code, char *text)
 {
 	a->action = action;
 	a->code = code;
-	a->text = take_status(text, &a->status);
+	a->text = policy_take_status(text, &a->status);
 	return NULL;
 }
 

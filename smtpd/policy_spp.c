@@ -16,25 +16,10 @@ static char *take_code(char *text, uint64_t *code)
 	return text + 3 + (text[3] == ' ');
 }
 
-static char *take_status(char *text, const char **status)
-{
-	const size_t n = strcspn(text, " ");
-	const bool more = text[n] == ' ';
-
-	text[n] = '\0';
-	if (policy_is_status(text)) {
-		*status = text;
-		return text + n + more;
-	}
-	if (more)
-		text[n] = ' ';
-	return text;
-}
-
 void spp_refuse(char *text, bool drop, struct policy_answer *a)
 {
 	text = take_code(text, &a->code);
-	a->text = take_status(text, &a->status);
+	a->text = policy_take_status(text, &a->status);
 	a->action = drop ? POLICY_DROP : a->code / 100 == 4 ? POLICY_DEFER : POLICY_REJECT;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "net/dns_wait.h"
 
 static const char *const failure_text = "temporary RBL lookup error";
 
@@ -189,16 +190,8 @@ struct rbl_verdict rbl_ask(struct rbl *r, const struct addr *client, int timeout
 		if (d != NULL)
 			list_ask(&r->list[i], d, prefix, deadline_ms);
 	}
-	while (!decide(r, &v)) {
-		struct pollfd fds[DNS_POLL];
-		const size_t count = dns_poll(d, fds);
-
-		/* a poll that fails has no descriptor ready; the deadline still comes */
-		if (poll(fds, count, clock_left_ms(dns_deadline(d))) <= 0)
-			dns_step(d, fds, 0);
-		else
-			dns_step(d, fds, count);
-	}
+	while (!decide(r, &v))
+		dns_wait_turn(d);
 	dns_close(d);
 	return v;
 }

@@ -12,7 +12,6 @@
 #include "base/fs.h"
 #include "base/house.h"
 #include "base/log.h"
-#include "base/num.h"
 #include "base/option.h"
 #include "base/spawn.h"
 #include "base/str.h"
@@ -70,16 +69,6 @@ static void list(struct config *c, char option, const char *spec)
 		die(EXIT_PERMANENT, "-%c: \"%s\" %s", option, spec, wrong);
 }
 
-static int seconds(const char *option, const char *text, unsigned long min, unsigned long max)
-{
-	unsigned long n = 0;
-	const char *wrong = num_parse(text, min, max, &n);
-
-	if (wrong != NULL)
-		die(EXIT_PERMANENT, "%s: \"%s\" %s (%lu to %lu)", option, text, wrong, min, max);
-	return (int)n * 1000;
-}
-
 /* clang-format off */
 static void set_option(struct config *c, int option, const char *value)
 {
@@ -89,10 +78,10 @@ static void set_option(struct config *c, int option, const char *value)
 	case 'B': c->bounce = false; break;
 	case 'c': c->closed = true; break;
 	case 'C': c->closed = false; break;
-	case 't': c->timeout_ms = seconds("-t", value, 0, TIMEOUT_MAX_S); break;
+	case 't': c->timeout_ms = 1000 * (int)option_number("-t", value, 0, TIMEOUT_MAX_S); break;
 	case OPTION_ENVIRONMENT: c->environment = true; break;
 	case OPTION_LOOKUP_TIMEOUT:
-		c->lookup_timeout_ms = seconds("--lookup-timeout", value, 1, LOOKUP_TIMEOUT_MAX_S);
+		c->lookup_timeout_ms = 1000 * (int)option_number("--lookup-timeout", value, 1, LOOKUP_TIMEOUT_MAX_S);
 		break;
 	case OPTION_HELP: option_print(help);
 	case OPTION_VERSION: option_print(house_version);

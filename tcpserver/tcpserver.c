@@ -120,16 +120,6 @@ enum { BACKLOG = 1024, BACKLOG_MAX = 1000000, LIMIT = 40, LIMIT_MAX = 1000000 };
 enum { TIMEOUT_S = 5, TIMEOUT_MAX_S = 86400, FD_MAX = 1000000 };
 enum { NET4_BITS = 24, NET6_BITS = 48 };
 
-static unsigned long number(const char *option, const char *text, unsigned long min, unsigned long max)
-{
-	unsigned long n = 0;
-	const char *wrong = num_parse(text, min, max, &n);
-
-	if (wrong != NULL)
-		die(EXIT_PERMANENT, "%s: \"%s\" %s (%lu to %lu)", option, text, wrong, min, max);
-	return n;
-}
-
 static void check(const char *option, const char *text, const char *wrong)
 {
 	if (wrong != NULL)
@@ -230,10 +220,10 @@ static void set_option(struct config *c, int option, const char *value, char **a
 {
 	switch (option) {
 	case '1': c->announce = true; break;
-	case 'b': c->backlog = (int)number("-b", value, 0, BACKLOG_MAX); break;
+	case 'b': c->backlog = (int)option_number("-b", value, 0, BACKLOG_MAX); break;
 	case 'B': c->banner = value; break;
-	case 'c': c->limit = number("-c", value, 1, LIMIT_MAX); break;
-	case 'C': c->limits.quota.per_address = number("-C", value, 1, LIMIT_MAX); break;
+	case 'c': c->limit = option_number("-c", value, 1, LIMIT_MAX); break;
+	case 'C': c->limits.quota.per_address = option_number("-C", value, 1, LIMIT_MAX); break;
 	case 'd': c->no_delay = false; break;
 	case 'D': c->no_delay = true; break;
 	case 'g': set_group(c, "-g", value); break;
@@ -248,7 +238,7 @@ static void set_option(struct config *c, int option, const char *value, char **a
 	case 'Q': c->verbosity = ERRORS; break;
 	case 'r': c->remote_info = true; break;
 	case 'R': c->remote_info = false; break;
-	case 't': c->timeout_ms = 1000 * (int)number("-t", value, 0, TIMEOUT_MAX_S); break;
+	case 't': c->timeout_ms = 1000 * (int)option_number("-t", value, 0, TIMEOUT_MAX_S); break;
 	case 'u': set_user(c, "-u", value); break;
 	case 'U':
 		set_user(c, "-U: UID", from_environment("UID"));
@@ -257,14 +247,14 @@ static void set_option(struct config *c, int option, const char *value, char **a
 	case 'v': c->verbosity = STATUS; break;
 	case 'x': c->rules = value; break;
 	case 'X': c->rules_may_miss = true; break;
-	case OPTION_DRAIN: c->drain_ms = 1000 * (int)number("--drain", value, 0, TIMEOUT_MAX_S); break;
+	case OPTION_DRAIN: c->drain_ms = 1000 * (int)option_number("--drain", value, 0, TIMEOUT_MAX_S); break;
 	case OPTION_LISTEN: add_listen(c, value, argv); break;
 	case OPTION_LOG: set_form(c, value); break;
 	case OPTION_NET: check("--net", value, quota_net(&c->limits.quota, value)); break;
 	case OPTION_PENALTY: set_penalty(c, value); break;
 	case OPTION_PROXY: c->proxy = true; break;
 	case OPTION_RATE: check("--rate", value, quota_rate(&c->limits.quota, value)); break;
-	case OPTION_READY_FD: c->ready_fd = (int)number("--ready-fd", value, 0, FD_MAX); break;
+	case OPTION_READY_FD: c->ready_fd = (int)option_number("--ready-fd", value, 0, FD_MAX); break;
 	case OPTION_RESIDENT: set_resident(c, value); break;
 	case OPTION_TLS: c->tls = value; break;
 	case OPTION_TLS_CLIENT_CERTS: c->tls_client_certs = true; break;

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/num.h"
 #include "base/str.h"
 
 _Noreturn void option_refuse(const char *program, int result, int letter, const char *usage)
@@ -28,4 +29,14 @@ _Noreturn void option_refuse(const char *program, int result, int letter, const 
 _Noreturn void option_print(const char *text)
 {
 	_exit(fs_write_all(1, text, strlen(text)) == 0 ? 0 : EXIT_TEMPORARY);
+}
+
+unsigned long option_number(const char *option, const char *text, unsigned long min, unsigned long max)
+{
+	unsigned long n = 0;
+	const char *wrong = num_parse(text, min, max, &n);
+
+	if (wrong != NULL)
+		die(EXIT_PERMANENT, "%s: \"%s\" %s (%lu to %lu)", option, text, wrong, min, max);
+	return n;
 }

@@ -13,4 +13,7 @@ _Noreturn void option_refuse(const char *program, int result, int letter, const 
 /* --help and --version: the text on descriptor 1, exit 0. */
 _Noreturn void option_print(const char *text);
 
+/* The number that an option ("-t", "--time") is given, in the range; exit 100 with a line for anything else. */
+unsigned long option_number(const char *option, const char *text, unsigned long min, unsigned long max);
+
 #endif

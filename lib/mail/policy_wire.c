@@ -328,6 +328,21 @@ bool policy_is_status(const char *text)
 	return detail >= 1 && detail <= 3 && text[3 + subject + detail] == '\0';
 }
 
+char *policy_take_status(char *text, const char **status)
+{
+	const size_t n = strcspn(text, " ");
+	const bool more = text[n] == ' ';
+
+	text[n] = '\0';
+	if (policy_is_status(text)) {
+		*status = text;
+		return text + n + more;
+	}
+	if (more)
+		text[n] = ' ';
+	return text;
+}
+
 static bool is_word(const char *text, const char *forbidden)
 {
 	if (text[0] == '\0')

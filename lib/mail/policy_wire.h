@@ -110,6 +110,9 @@ void policy_encode_answer(struct str *out, const struct policy_answer *a);
 /* "5.7.1", of class 2, 4 or 5. */
 bool policy_is_status(const char *text);
 
+/* "X.Y.Z words": the status is cut off and the words are returned; without one, the text as it was. */
+char *policy_take_status(char *text, const char **status);
+
 /* NULL or a sentence: may this be put in front of a message? */
 const char *policy_check_header(const char *header) __attribute__((warn_unused_result));
 

@@ -163,8 +163,7 @@ static int bind_near(int fd, const struct addr *to, const struct addr *from, uns
 	return bind(fd, (const struct sockaddr *)&at, size);
 }
 
-/* The connection is on its way: it is there, or errno says why not. */
-static int finish(int fd, int timeout_ms)
+int dial_finish(int fd, int timeout_ms)
 {
 	struct pollfd wait = { .fd = fd, .events = POLLOUT };
 	const int64_t deadline_ms = clock_ms() + timeout_ms;
@@ -198,7 +197,7 @@ int dial(const struct addr *to, unsigned port, const struct addr *from, unsigned
 		goto fail;
 	*step = "connect";
 	if (connect(fd, (const struct sockaddr *)&at, size) == -1 &&
-		(errno != EINPROGRESS || finish(fd, timeout_ms) == -1))
+		(errno != EINPROGRESS || dial_finish(fd, timeout_ms) == -1))
 		goto fail;
 	if (fcntl(fd, F_SETFL, 0) == 0)
 		return fd;

@@ -33,4 +33,7 @@ enum dial_host dial_host(const char *text, int timeout_ms, struct dial_list *out
 int dial(const struct addr *to, unsigned port, const struct addr *from, unsigned from_port, int timeout_ms,
 	const char **step) __attribute__((warn_unused_result));
 
+/* A connect(2) that said EINPROGRESS: 0 when it is there, -1 with errno. */
+int dial_finish(int fd, int timeout_ms) __attribute__((warn_unused_result));
+
 #endif

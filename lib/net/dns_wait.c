@@ -24,6 +24,18 @@ static void on_end(void *arg, enum dns_result result)
 	w->ended = true;
 }
 
+void dns_wait_turn(struct dns *d)
+{
+	struct pollfd fds[DNS_POLL];
+	const size_t count = dns_poll(d, fds);
+
+	/* a poll that fails has no descriptor ready; the deadline still comes */
+	if (poll(fds, count, clock_left_ms(dns_deadline(d))) <= 0)
+		dns_step(d, fds, 0);
+	else
+		dns_step(d, fds, count);
+}
+
 enum dns_result dns_wait(
 	struct dns *d, enum dns_type type, const char *name, int64_t deadline_ms, dns_each *each, void *arg)
 {
@@ -31,15 +43,7 @@ enum dns_result dns_wait(
 
 	if (deadline_ms <= clock_ms() || dns_records(d, type, name, deadline_ms, on_each, on_end, &w) == -1)
 		return DNS_TEMPORARY;
-	while (!w.ended) {
-		struct pollfd fds[DNS_POLL];
-		const size_t count = dns_poll(d, fds);
-
-		/* a poll that fails has no descriptor ready; the deadline still comes */
-		if (poll(fds, count, clock_left_ms(dns_deadline(d))) <= 0)
-			dns_step(d, fds, 0);
-		else
-			dns_step(d, fds, count);
-	}
+	while (!w.ended)
+		dns_wait_turn(d);
 	return w.result;
 }

@@ -11,4 +11,7 @@
 enum dns_result dns_wait(struct dns *d, enum dns_type type, const char *name, int64_t deadline_ms,
 	dns_each *each, void *arg);
 
+/* The questions that are open go on, until something comes or the next deadline is there. */
+void dns_wait_turn(struct dns *d);
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "mail/base64.h"
 #include "smtpd/command.h"
+#include "tests/fuzz/replies.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,29 +34,6 @@ static void check_base64(const char *p, size_t n)
 	}
 	free(bytes);
 	free(again);
-}
-
-static void check_replies(int fd)
-{
-	static char text[1 << 20];
-	ssize_t n = pread(fd, text, sizeof text, 0);
-	size_t line = 0;
-
-	for (ssize_t i = 0; i < n; i++) {
-		if (text[i] != '\n') {
-			if (text[i] != '\r' && (text[i] < ' ' || text[i] > '~'))
-				abort();
-			continue;
-		}
-		if ((size_t)i - line > 511 || i == 0 || text[i - 1] != '\r' || text[line] < '2' ||
-			text[line] > '5')
-			abort();
-		if (memcmp(text + line, "235", 3) == 0)
-			abort();
-		line = (size_t)i + 1;
-	}
-	if (n < 0 || line != (size_t)n)
-		abort();
 }
 
 static void open_session(struct checker *checker, int in, int out)
@@ -98,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	checker.broker.sock = pair[0];
 	open_session(&checker, in, out);
 	command_loop(&session);
-	check_replies(out);
+	replies_check(out, "235");
 	if (session.user != NULL || session.told.pairs[0] != NULL)
 		abort();
 	broker_give_up(&checker.broker);

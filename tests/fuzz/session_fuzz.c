@@ -8,33 +8,13 @@
 #include <unistd.h>
 
 #include "smtpd/command.h"
+#include "tests/fuzz/replies.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct settings settings;
 static struct session session;
 static struct queues queues = { .count = 1 };
-
-static void check_replies(int fd)
-{
-	static char text[1 << 20];
-	ssize_t n = pread(fd, text, sizeof text, 0);
-	size_t line = 0;
-
-	for (ssize_t i = 0; i < n; i++) {
-		if (text[i] != '\n') {
-			if (text[i] != '\r' && (text[i] < ' ' || text[i] > '~'))
-				abort();
-			continue;
-		}
-		if ((size_t)i - line > 511 || i == 0 || text[i - 1] != '\r' || text[line] < '2' ||
-			text[line] > '5')
-			abort();
-		line = (size_t)i + 1;
-	}
-	if (n < 0 || line != (size_t)n)
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -68,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	session.tls.control = -1;
 	envelope_init(&session.envelope, session.envelope_bytes, sizeof session.envelope_bytes);
 	command_loop(&session);
-	check_replies(out);
+	replies_check(out, NULL);
 	close(in);
 	close(out);
 	return 0;
