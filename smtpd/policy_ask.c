@@ -6,6 +6,7 @@
 
 #include "smtpd/event.h"
 #include "smtpd/policy_envelope.h"
+#include "smtpd/policy_text.h"
 #include "smtpd/received.h"
 
 /* ---- the process --------------------------------------------------------------------------------------- */
@@ -46,17 +47,16 @@ static void wipe(struct policy_ask *a)
 {
 	struct policy_session *now = &a->now;
 
-	explicit_bzero(now->header_bytes, now->header_bytes_used);
-	explicit_bzero(now, offsetof(struct policy_session, header_bytes));
-	str_init(&now->headers.text, now->header_bytes, sizeof now->header_bytes);
-	str_init(&now->tags.text, now->tag_bytes, sizeof now->tag_bytes);
+	explicit_bzero(now->kept.header_bytes, now->kept.header_bytes_used);
+	explicit_bzero(now, offsetof(struct policy_session, kept.header_bytes));
+	policy_kept_init(&now->kept);
 	explicit_bzero(a->buffers.in_bytes, a->buffers.used);
 	explicit_bzero(a->buffers.out_bytes, a->buffers.used);
 	a->buffers.used = 0;
 }
 
 /* For the log: who has failed, why, and what becomes of it. */
-static void tell_failed(struct session *s, struct policy_peer *p, const char *why)
+void policy_ask_failed(struct session *s, struct policy_peer *p, const char *why)
 {
 	char memory[256];
 	struct str text;
@@ -100,155 +100,12 @@ void policy_ask_finish(struct policy_ask *a)
 		policy_peer_wait(&a->peers[i]);
 }
 
-/* ---- what is kept of answers --------------------------------------------------------------------------- */
-
-static void begin_trail(struct policy_trail *t, enum policy_scope scope)
-{
-	t->text.len = t->start[scope];
-	t->text.s[t->text.len] = '\0';
-	t->text.full = false;
-	for (unsigned i = scope; i < POLICY_SCOPES; i++)
-		t->start[i] = t->text.len;
-}
-
-static void begin_scope(struct policy_session *now, enum policy_scope scope)
-{
-	begin_trail(&now->headers, scope);
-	begin_trail(&now->tags, scope);
-	now->headers_written = 0;
-	for (unsigned i = scope; i < POLICY_SCOPES; i++) {
-		now->discard[i] = false;
-		now->queue[i][0] = '\0';
-	}
-}
-
-/* A policy that is asked for each recipient says the same of each: once is enough. */
-static bool has_header(const struct str *headers, const char *header)
-{
-	const size_t n = strlen(header);
-
-	for (const char *at = headers->s; (at = strstr(at, header)) != NULL; at++)
-		if ((at == headers->s || at[-1] == '\n') && at[n] == '\n')
-			return true;
-	return false;
-}
-
-static void keep_headers(struct str *headers, const struct policy_items *list)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (has_header(headers, list->item[i]))
-			continue;
-		str_puts(headers, list->item[i]);
-		str_putc(headers, '\n');
-	}
-}
-
-static bool has_tag(const struct str *tags, const char *tag)
-{
-	const size_t n = strlen(tag);
-
-	for (const char *at = tags->s; *at != '\0'; at += strcspn(at, ","), at += *at == ',')
-		if (strcspn(at, ",") == n && memcmp(at, tag, n) == 0)
-			return true;
-	return false;
-}
-
-static void keep_tags(struct str *tags, const struct policy_items *list)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (has_tag(tags, list->item[i]))
-			continue;
-		if (tags->len > 0)
-			str_putc(tags, ',');
-		str_puts(tags, list->item[i]);
-	}
-}
-
-/* What stands behind end is taken back. */
-static void end_addition(struct policy_trail *t, enum policy_scope scope, size_t end)
-{
-	t->text.len = end;
-	t->text.s[end] = '\0';
-	t->text.full = false;
-	for (unsigned i = scope + 1u; i < POLICY_SCOPES; i++)
-		t->start[i] = end;
-}
-
-/* All that an answer says, or nothing of it. */
-static const char *keep(struct policy_session *now, enum policy_scope scope, const struct policy_answer *a)
-{
-	struct str *headers = &now->headers.text, *tags = &now->tags.text;
-	const size_t headers_before = headers->len, tags_before = tags->len;
-	const char *wrong;
-
-	if (strlen(a->queue) >= POLICY_QUEUE)
-		return "names a queue of more than 63 bytes";
-	keep_headers(headers, &a->header);
-	keep_tags(tags, &a->tag);
-	if (headers->len > now->header_bytes_used)
-		now->header_bytes_used = headers->len;
-	wrong = headers->full ? "has too many headers" : tags->full ? "has too many tags" : NULL;
-	end_addition(&now->headers, scope, wrong == NULL ? headers->len : headers_before);
-	end_addition(&now->tags, scope, wrong == NULL ? tags->len : tags_before);
-	if (wrong != NULL)
-		return wrong;
-	if (a->queue[0] != '\0')
-		memcpy(now->queue[scope], a->queue, strlen(a->queue) + 1);
-	if (a->action == POLICY_DISCARD)
-		now->discard[scope] = true;
-	return NULL;
-}
-
 /* ---- what is said -------------------------------------------------------------------------------------- */
 
-enum { WORDS_MAX = 460 }; /* and the status behind them, in a line of 512 bytes */
-
-struct verdict {
-	unsigned low, high; /* codes that are allowed */
-	unsigned code;      /* else */
-	const char *status;
-	const char *words;
-};
-
-static const struct verdict refused = { 500, 599, 550, "5.7.1", "sorry, refused by policy" };
-static const struct verdict refused_first = { 500, 599, 554, "5.7.1", "sorry, refused by policy" };
-static const struct verdict later = { 400, 499, 451, "4.7.1", "sorry, try again later" };
-static const struct verdict later_first = { 400, 499, 421, "4.7.1", "sorry, try again later" };
-static const struct verdict closed = { 500, 599, 554, "5.7.1", "sorry, refused by policy" };
-
-/* Of a session without a command yet there is nothing to refuse for now: it ends (421). */
-static const struct verdict *verdict_of(enum policy_stage stage, const struct policy_answer *a)
-{
-	if (a->action == POLICY_DROP)
-		return a->code / 100 == 4 || (a->code == 0 && a->status[0] == '4') ? &later_first : &closed;
-	if (a->action == POLICY_DEFER)
-		return stage == POLICY_CONNECT ? &later_first : &later;
-	return stage == POLICY_CONNECT ? &refused_first : &refused;
-}
-
-/* The class of what it says is that of its action, whatever it says. */
 static enum reply say(struct session *s, const struct policy_peer *p, enum policy_stage stage,
 	const struct policy_answer *a)
 {
-	const struct verdict *v = verdict_of(stage, a);
-	struct policy_said *said = &s->ask->now.said;
-	const bool allowed = a->code >= v->low && a->code <= v->high;
-	struct str status, words;
-	const char *text;
-
-	said->by = p->line.name;
-	said->code = allowed ? (unsigned)a->code : v->code;
-	str_init(&status, said->status, sizeof said->status);
-	str_puts(&status, a->status[0] == v->status[0] ? a->status : v->status);
-	str_init(&words, said->words, sizeof said->words);
-	text = a->text[0] != '\0' ? a->text : v->words;
-	str_put(&words, text, strnlen(text, WORDS_MAX));
-	if (strstr(words.s, "(#") == NULL) {
-		str_puts(&words, " (#");
-		str_puts(&words, said->status);
-		str_putc(&words, ')');
-	}
-	if (a->action == POLICY_DROP || said->code == 421)
+	if (policy_said_set(&s->ask->now.said, p->line.name, stage, a))
 		s->over = true;
 	return REPLY_POLICY;
 }
@@ -325,11 +182,6 @@ static void fill(const struct session *s, enum policy_stage stage, struct policy
 	q->recipient_parameters = now->recipient_parameters;
 }
 
-static bool wants(const struct policy_peer *p, enum policy_stage stage)
-{
-	return (p->line.stages & POLICY_STAGE_BIT(stage)) != 0;
-}
-
 static enum policy_scope scope_of(enum policy_stage stage)
 {
 	return stage == POLICY_CONNECT ? POLICY_OF_SESSION
@@ -361,13 +213,13 @@ static int ask(
 	if (wrong == NULL && q->stage == POLICY_END && a->queue[0] != '\0' && goes_on(a))
 		wrong = "names a queue when the text is on its way already";
 	if (wrong == NULL && (goes_on(a) || a->action == POLICY_DISCARD))
-		wrong = keep(&all->now, scope_of(q->stage), a);
+		wrong = policy_kept_add(&all->now.kept, scope_of(q->stage), a);
 	if (wrong == NULL) {
 		all->now.delay += a->delay < POLICY_DELAY_MS ? a->delay : POLICY_DELAY_MS;
 		return 0;
 	}
 	policy_peer_fail(p);
-	tell_failed(s, p, wrong);
+	policy_ask_failed(s, p, wrong);
 	return -1;
 }
 
@@ -396,7 +248,7 @@ static enum reply ask_all(struct session *s, enum policy_stage stage)
 	for (size_t i = 0; i < all->count && r == REPLY_NONE; i++) {
 		struct policy_peer *p = &all->peers[i];
 
-		if (!wants(p, stage))
+		if (!policy_line_wants(&p->line, stage))
 			continue;
 		if (ask(s, p, &q, &a) == -1) {
 			r = p->line.accepts ? REPLY_NONE : say_later(s, p, stage);
@@ -427,7 +279,7 @@ enum reply policy_ask_connect(struct session *s)
 	s->ask->now.open = true;
 	for (struct policy_peer *p = s->ask->peers; p < s->ask->peers + s->ask->count; p++)
 		if (p->broken != NULL)
-			tell_failed(s, p, p->broken);
+			policy_ask_failed(s, p, p->broken);
 	r = ask_all(s, POLICY_CONNECT);
 	if (r == REPLY_NONE)
 		return REPLY_GREETING;
@@ -443,7 +295,7 @@ enum reply policy_ask_helo(struct session *s)
 	if (is_idle(s))
 		return REPLY_NONE;
 	now = &s->ask->now;
-	begin_scope(now, POLICY_OF_HELO);
+	policy_kept_begin(&now->kept, POLICY_OF_HELO);
 	r = ask_all(s, POLICY_HELO);
 	now->barred = r == REPLY_NONE ? BARRED_NOT : BARRED_MAIL;
 	return r;
@@ -466,7 +318,7 @@ enum reply policy_ask_mail(struct session *s, struct argument parameters, uint64
 	if (is_idle(s))
 		return REPLY_NONE;
 	now = &s->ask->now;
-	begin_scope(now, POLICY_OF_TRANSACTION);
+	policy_kept_begin(&now->kept, POLICY_OF_TRANSACTION);
 	copy(now->sender_parameters, parameters);
 	now->size = size;
 	return ask_all(s, POLICY_MAIL);
@@ -492,24 +344,6 @@ bool policy_ask_bars(const struct session *s, const char *verb)
 
 /* ---- the text ------------------------------------------------------------------------------------------ */
 
-/* Who gets the text next, from the one at from on; NULL: the queue. */
-static struct policy_peer *next_holder(struct policy_ask *a, struct policy_peer *from)
-{
-	for (struct policy_peer *p = from; p < a->peers + a->count; p++)
-		if (wants(p, POLICY_TEXT) && p->fd != -1)
-			return p;
-	return NULL;
-}
-
-/* One that wants the text, is not there, and must not be passed over: better known before the text comes. */
-static struct policy_peer *missing_holder(struct policy_ask *a)
-{
-	for (struct policy_peer *p = a->peers; p < a->peers + a->count; p++)
-		if (wants(p, POLICY_TEXT) && p->fd == -1 && !p->line.accepts)
-			return p;
-	return NULL;
-}
-
 enum reply policy_ask_data(struct session *s)
 {
 	struct policy_peer *missing;
@@ -520,89 +354,13 @@ enum reply policy_ask_data(struct session *s)
 	r = ask_all(s, POLICY_DATA);
 	if (r != REPLY_NONE)
 		return r;
-	missing = missing_holder(s->ask);
-	if (missing != NULL)
-		return say_later(s, missing, POLICY_DATA);
-	s->ask->now.holder = next_holder(s->ask, s->ask->peers);
-	s->ask->now.headers_written = 0;
-	return REPLY_NONE;
-}
-
-static int put(struct session *s, struct policy_peer *to, const char *p, size_t n)
-{
-	struct policy_request q;
-	const char *wrong;
-
-	if (to == NULL)
-		return door_write(s->door, p, n);
-	if (to->fd == -1)
-		return -1;
-	policy_request_init(&q);
-	q.stage = POLICY_TEXT;
-	q.session = s->id;
-	q.bytes = n;
-	to->in_session = to->in_transaction = true;
-	wrong = policy_peer_tell(to, &s->ask->buffers, &q, p, n);
-	if (wrong == NULL)
-		return 0;
-	tell_failed(s, to, wrong);
-	return -1;
-}
-
-/* Line by line where lines end in CR LF. */
-static int put_binary(struct session *s, struct policy_peer *to, const char *p, size_t n)
-{
-	while (n > 0) {
-		const size_t line = (size_t)((const char *)memchr(p, '\n', n) - p);
-
-		if (put(s, to, p, line) == -1 || put(s, to, "\r\n", 2) == -1)
-			return -1;
-		p += line + 1;
-		n -= line + 1;
-	}
-	return 0;
-}
-
-static int put_headers(struct session *s, struct policy_peer *to)
-{
-	struct policy_session *now = &s->ask->now;
-	const char *p = now->headers.text.s + now->headers_written;
-	const size_t n = now->headers.text.len - now->headers_written;
-
-	if (n == 0)
-		return 0;
-	now->headers_written += n;
-	return s->text.binary ? put_binary(s, to, p, n) : put(s, to, p, n);
+	missing = policy_text_begin(s);
+	return missing != NULL ? say_later(s, missing, POLICY_DATA) : REPLY_NONE;
 }
 
 int policy_ask_text(struct session *s, const char *p, size_t n)
 {
-	if (is_idle(s))
-		return door_write(s->door, p, n);
-	if (put_headers(s, s->ask->now.holder) == -1)
-		return -1;
-	return n > 0 ? put(s, s->ask->now.holder, p, n) : 0;
-}
-
-/* The message that comes back goes on to whoever holds it next. */
-static const char *pass_back(struct session *s, struct policy_peer *from, uint64_t left)
-{
-	struct policy_session *now = &s->ask->now;
-
-	if (put_headers(s, now->holder) == -1)
-		s->text.unwanted = true;
-	while (left > 0) {
-		const char *piece, *wrong;
-		size_t n;
-
-		wrong = policy_peer_message(from, &s->ask->buffers, left, &piece, &n);
-		if (wrong != NULL)
-			return wrong;
-		left -= n;
-		if (!s->text.unwanted && put(s, now->holder, piece, n) == -1)
-			s->text.unwanted = true;
-	}
-	return NULL;
+	return is_idle(s) ? door_write(s->door, p, n) : policy_text_put(s, p, n);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------- */
@@ -615,13 +373,11 @@ static enum reply end_of_holder(
 
 	if (a->action == POLICY_DISCARD)
 		return REPLY_NONE;
-	s->ask->now.holder = is_last ? NULL : next_holder(s->ask, p + 1);
-	wrong = a->message == POLICY_NO_MESSAGE || a->message == 0 ? "keeps the message"
-								   : pass_back(s, p, a->message);
+	wrong = policy_text_back(s, p, a->message == POLICY_NO_MESSAGE ? 0 : a->message, is_last);
 	if (wrong == NULL)
 		return REPLY_NONE;
 	policy_peer_fail(p);
-	tell_failed(s, p, wrong);
+	policy_ask_failed(s, p, wrong);
 	return say_later(s, p, POLICY_END);
 }
 
@@ -632,10 +388,10 @@ static bool change_envelope(struct session *s, struct policy_peer *p, const stru
 
 	if (wrong != NULL) {
 		policy_peer_fail(p);
-		tell_failed(s, p, wrong);
+		policy_ask_failed(s, p, wrong);
 	}
 	if (s->envelope.recipients == 0)
-		s->ask->now.discard[POLICY_OF_TRANSACTION] = true;
+		s->ask->now.kept.discard[POLICY_OF_TRANSACTION] = true;
 	return wrong == NULL;
 }
 
@@ -670,7 +426,7 @@ enum reply policy_ask_end(struct session *s, uint64_t bytes)
 		p++) {
 		if (policy_ask_discards(s))
 			break;
-		if (wants(p, POLICY_END) && (!accepted || s->ask->now.holder == p))
+		if (policy_line_wants(&p->line, POLICY_END) && (!accepted || s->ask->now.holder == p))
 			r = end_of_one(s, p, &q, &accepted);
 	}
 	delay(s);
@@ -689,7 +445,7 @@ static void tell(struct session *s, struct policy_peer *p, enum policy_stage sta
 	fill(s, stage, &q);
 	wrong = policy_peer_tell(p, &s->ask->buffers, &q, "", 0);
 	if (wrong != NULL)
-		tell_failed(s, p, wrong);
+		policy_ask_failed(s, p, wrong);
 }
 
 void policy_ask_reset(struct session *s)
@@ -702,7 +458,7 @@ void policy_ask_reset(struct session *s)
 		p->in_transaction = false;
 	}
 	s->ask->now.holder = NULL;
-	begin_scope(&s->ask->now, POLICY_OF_TRANSACTION);
+	policy_kept_begin(&s->ask->now.kept, POLICY_OF_TRANSACTION);
 }
 
 void policy_ask_close(struct session *s)
@@ -722,23 +478,17 @@ void policy_ask_close(struct session *s)
 
 bool policy_ask_discards(const struct session *s)
 {
-	const bool *d = is_idle(s) ? NULL : s->ask->now.discard;
-
-	return d != NULL && (d[POLICY_OF_SESSION] || d[POLICY_OF_HELO] || d[POLICY_OF_TRANSACTION]);
+	return !is_idle(s) && policy_kept_discards(&s->ask->now.kept);
 }
 
 const char *policy_ask_queue(const struct session *s)
 {
-	if (!is_idle(s))
-		for (int i = POLICY_OF_TRANSACTION; i >= POLICY_OF_SESSION; i--)
-			if (s->ask->now.queue[i][0] != '\0')
-				return s->ask->now.queue[i];
-	return "";
+	return is_idle(s) ? "" : policy_kept_queue(&s->ask->now.kept);
 }
 
 const char *policy_ask_tags(const struct session *s)
 {
-	return is_idle(s) ? "" : s->ask->now.tags.text.s;
+	return is_idle(s) ? "" : s->ask->now.kept.tags.text.s;
 }
 
 const struct policy_said *policy_ask_said(const struct session *s)

@@ -10,51 +10,24 @@
 #define SMTPD_POLICY_ASK_H
 
 #include "smtpd/command.h"
+#include "smtpd/policy_kept.h"
 #include "smtpd/policy_peer.h"
+#include "smtpd/policy_said.h"
 
-enum {
-	POLICY_MAX = 16, /* lines */
-	POLICY_DELAY_MS = 60 * 1000,
-	POLICY_HEADERS = 16 * 1024,
-	POLICY_TAGS = 256,
-	POLICY_QUEUE = 64
-};
-
-/* What is forgotten when: at the end of the session, at HELO, at the end of the transaction. */
-enum policy_scope { POLICY_OF_SESSION, POLICY_OF_HELO, POLICY_OF_TRANSACTION, POLICY_SCOPES };
-
-/* Text that grows, and where each scope of it begins. */
-struct policy_trail {
-	struct str text;
-	size_t start[POLICY_SCOPES];
-};
-
-/* REPLY_POLICY in full. */
-struct policy_said {
-	unsigned code;
-	char status[16];
-	char words[512];
-	const char *by; /* the policy's name */
-};
+enum { POLICY_MAX = 16 /* lines */, POLICY_DELAY_MS = 60 * 1000 };
 
 /* All that is kept of a session, and wiped behind it. */
 struct policy_session {
 	bool open;
 	enum { BARRED_NOT, BARRED_MAIL, BARRED_ALL } barred;
 	struct policy_said said;
-	struct policy_trail headers, tags;
-	size_t headers_written;
-	bool discard[POLICY_SCOPES];
-	char queue[POLICY_SCOPES][POLICY_QUEUE];
 	struct policy_peer *holder; /* of the text, NULL: the queue */
 	uint64_t size;
 	uint64_t delay;
 	char protocol[32];
 	char sender_parameters[COMMAND_LINE + 1];
 	char recipient_parameters[COMMAND_LINE + 1];
-	char tag_bytes[POLICY_TAGS];
-	size_t header_bytes_used; /* ever; the last thing before them, all before is wiped */
-	char header_bytes[POLICY_HEADERS];
+	struct policy_kept kept; /* the last: most of it is never written */
 };
 
 struct policy_ask {
@@ -73,6 +46,9 @@ const char *policy_ask_open(struct policy_ask *a, const struct control_list *lin
 bool policy_ask_is_quiet(const struct policy_ask *a);
 /* Programs end, and are waited for. */
 void policy_ask_finish(struct policy_ask *a);
+
+/* One of them has failed: what becomes of that is told in the log. */
+void policy_ask_failed(struct session *s, struct policy_peer *p, const char *why);
 
 /* Also when XCLIENT makes it another session. REPLY_GREETING, or what is said instead. */
 enum reply policy_ask_connect(struct session *s);

@@ -25,4 +25,10 @@ struct policy_line {
 
 const char *policy_line_parse(struct policy_line *l, char *text) __attribute__((warn_unused_result));
 
+/* Is it to be asked at this stage? */
+static inline bool policy_line_wants(const struct policy_line *l, enum policy_stage stage)
+{
+	return (l->stages & POLICY_STAGE_BIT(stage)) != 0;
+}
+
 #endif
