@@ -26,7 +26,7 @@ struct question {
 	dns_end *end;             /* instead of done, after each */
 	dns_each *each;
 	enum dns_type type;
-	unsigned char *reply; /* for each: kept until it is called */
+	unsigned char *reply; /* that is read: for each it is kept until then */
 	int reply_size;
 	bool no_name; /* told from no record */
 	void *arg;
@@ -164,31 +164,18 @@ static void on_ptr(void *arg, int status, int timeouts, unsigned char *reply, in
 	question_answer(q, status);
 }
 
-static int read_v4(struct question *q, const unsigned char *reply, int size)
+/* Four bytes or sixteen; more than DNS_ADDRESSES are left out. */
+static void put_address(struct question *q, const void *data, size_t n)
 {
-	struct ares_addrttl list[DNS_ADDRESSES];
-	int n = DNS_ADDRESSES;
-	const int status = ares_parse_a_reply(reply, size, NULL, list, &n);
+	struct addr *a = &q->list[q->count];
 
-	for (int i = 0; status == ARES_SUCCESS && i < n; i++) {
-		struct addr *a = &q->list[q->count++];
-
-		memset(a->byte, 0, 10);
+	if (q->count == DNS_ADDRESSES)
+		return;
+	memset(a->byte, 0, sizeof a->byte - n);
+	if (n == 4)
 		memset(a->byte + 10, 0xff, 2);
-		memcpy(a->byte + 12, &list[i].ipaddr, 4);
-	}
-	return status;
-}
-
-static int read_v6(struct question *q, const unsigned char *reply, int size)
-{
-	struct ares_addr6ttl list[DNS_ADDRESSES];
-	int n = DNS_ADDRESSES;
-	const int status = ares_parse_aaaa_reply(reply, size, NULL, list, &n);
-
-	for (int i = 0; status == ARES_SUCCESS && i < n; i++)
-		memcpy(q->list[q->count++].byte, &list[i].ip6addr, 16);
-	return status;
+	memcpy(a->byte + sizeof a->byte - n, data, n);
+	q->count++;
 }
 
 /* Is what dns_confirm asks for in the list? */
@@ -207,22 +194,6 @@ static void addresses_answer(struct question *q, int status)
 	if (status == ARES_SUCCESS && q->count == 0)
 		status = ARES_ENODATA;
 	question_answer(q, status);
-}
-
-static void on_v4(void *arg, int status, int timeouts, unsigned char *reply, int size)
-{
-	struct question *q = arg;
-
-	(void)timeouts;
-	addresses_answer(q, status == ARES_SUCCESS ? read_v4(q, reply, size) : status);
-}
-
-static void on_v6(void *arg, int status, int timeouts, unsigned char *reply, int size)
-{
-	struct question *q = arg;
-
-	(void)timeouts;
-	addresses_answer(q, status == ARES_SUCCESS ? read_v6(q, reply, size) : status);
 }
 
 static void put_text(struct question *q, const struct ares_txt_ext *part)
@@ -255,11 +226,14 @@ static void on_txt(void *arg, int status, int timeouts, unsigned char *reply, in
 
 /* ---- records of any type ----------------------------------------------------------------------------- */
 
-static void give(const struct question *q, const void *data, size_t n)
+static void give(struct question *q, const void *data, size_t n)
 {
 	const struct dns_record r = { .data = data, .n = n };
 
-	q->each(q->arg, &r);
+	if (q->each != NULL)
+		q->each(q->arg, &r);
+	else
+		put_address(q, data, n);
 }
 
 static void give_name(const struct question *q, const char *name, unsigned preference)
@@ -273,7 +247,7 @@ static void give_name(const struct question *q, const char *name, unsigned prefe
 	q->each(q->arg, &r);
 }
 
-static int give_v4(const struct question *q)
+static int give_v4(struct question *q)
 {
 	int n = q->reply_size / 16 + 1; /* no record is shorter */
 	struct ares_addrttl *list = calloc((size_t)n, sizeof *list);
@@ -287,7 +261,7 @@ static int give_v4(const struct question *q)
 	return status == ARES_SUCCESS && n == 0 ? ARES_ENODATA : status;
 }
 
-static int give_v6(const struct question *q)
+static int give_v6(struct question *q)
 {
 	int n = q->reply_size / 28 + 1;
 	struct ares_addr6ttl *list = calloc((size_t)n, sizeof *list);
@@ -301,7 +275,7 @@ static int give_v6(const struct question *q)
 	return status == ARES_SUCCESS && n == 0 ? ARES_ENODATA : status;
 }
 
-static int give_exchangers(const struct question *q)
+static int give_exchangers(struct question *q)
 {
 	struct ares_mx_reply *list = NULL;
 	const int status = ares_parse_mx_reply(q->reply, q->reply_size, &list);
@@ -313,7 +287,7 @@ static int give_exchangers(const struct question *q)
 	return status == ARES_SUCCESS && list == NULL ? ARES_ENODATA : status;
 }
 
-static int give_names(const struct question *q)
+static int give_names(struct question *q)
 {
 	static const unsigned char nobody[4];
 	struct hostent *host = NULL;
@@ -329,7 +303,7 @@ static int give_names(const struct question *q)
 
 /* A record's strings, which come one by one, as one piece. Returns what follows them. */
 static const struct ares_txt_ext *give_text(
-	const struct question *q, const struct ares_txt_ext *part, unsigned char *joined)
+	struct question *q, const struct ares_txt_ext *part, unsigned char *joined)
 {
 	size_t n = 0;
 
@@ -342,7 +316,7 @@ static const struct ares_txt_ext *give_text(
 	return part;
 }
 
-static int give_texts(const struct question *q)
+static int give_texts(struct question *q)
 {
 	struct ares_txt_ext *list = NULL;
 	unsigned char *joined =
@@ -359,15 +333,33 @@ static int give_texts(const struct question *q)
 	return status;
 }
 
-static enum dns_result give_records(struct question *q)
+static int read_records(struct question *q)
 {
-	static int (*const readers[])(const struct question *q) = { [DNS_A] = give_v4,
+	static int (*const readers[])(struct question * q) = { [DNS_A] = give_v4,
 		[DNS_AAAA] = give_v6,
 		[DNS_MX] = give_exchangers,
 		[DNS_PTR] = give_names,
 		[DNS_TXT] = give_texts };
 
-	return result_of(readers[q->type](q));
+	return readers[q->type](q);
+}
+
+static enum dns_result give_records(struct question *q)
+{
+	return result_of(read_records(q));
+}
+
+static void on_addresses(void *arg, int status, int timeouts, unsigned char *reply, int size)
+{
+	struct question *q = arg;
+
+	(void)timeouts;
+	q->reply = reply;
+	q->reply_size = size;
+	if (status == ARES_SUCCESS)
+		status = read_records(q);
+	q->reply = NULL; /* the resolver's */
+	addresses_answer(q, status);
 }
 
 static void on_records(void *arg, int status, int timeouts, unsigned char *reply, int size)
@@ -409,6 +401,12 @@ int dns_ptr(struct dns *d, const struct addr *a, int64_t deadline_ms, dns_done *
 	return ask(q, name, ns_t_ptr, on_ptr);
 }
 
+static int ask_addresses(struct question *q, const char *name, enum dns_type type)
+{
+	q->type = type;
+	return ask(q, name, type == DNS_A ? ns_t_a : ns_t_aaaa, on_addresses);
+}
+
 int dns_confirm(struct dns *d, const char *name, const struct addr *a, int64_t deadline_ms, dns_done *done,
 	void *arg)
 {
@@ -418,7 +416,7 @@ int dns_confirm(struct dns *d, const char *name, const struct addr *a, int64_t d
 		return -1;
 	q->done = done;
 	q->addr = *a;
-	return addr_is_v4(a) ? ask(q, name, ns_t_a, on_v4) : ask(q, name, ns_t_aaaa, on_v6);
+	return ask_addresses(q, name, addr_is_v4(a) ? DNS_A : DNS_AAAA);
 }
 
 int dns_txt(struct dns *d, const char *name, int64_t deadline_ms, dns_done *done, void *arg)
@@ -438,7 +436,7 @@ int dns_a(struct dns *d, const char *name, int64_t deadline_ms, dns_addresses *d
 	if (q == NULL)
 		return -1;
 	q->addresses = done;
-	return ask(q, name, ns_t_a, on_v4);
+	return ask_addresses(q, name, DNS_A);
 }
 
 int dns_aaaa(struct dns *d, const char *name, int64_t deadline_ms, dns_addresses *done, void *arg)
@@ -448,7 +446,7 @@ int dns_aaaa(struct dns *d, const char *name, int64_t deadline_ms, dns_addresses
 	if (q == NULL)
 		return -1;
 	q->addresses = done;
-	return ask(q, name, ns_t_aaaa, on_v6);
+	return ask_addresses(q, name, DNS_AAAA);
 }
 
 /* In the resolver's words a backslash takes the meaning from the byte behind it. */
