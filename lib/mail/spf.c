@@ -1,30 +1,18 @@
 #include "mail/spf.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/str.h"
+#include "mail/spf_question.h"
 #include "mail/spf_record.h"
 
 enum { TERMS_MAX = 10, VOIDS_MAX = 2 }; /* section 4.6.4 */
-
-static const unsigned char v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
 /* What a mechanism comes to: a match, none, or an error that ends it all. */
 enum match { NO_MATCH, MATCH, TEMPORARY, PERMANENT };
 
 static enum spf_result check_host(struct spf *s, const char *domain, struct spf_verdict *v);
-
-static struct spf_text text_of(const char *s)
-{
-	return (struct spf_text){ s, strlen(s) };
-}
-
-static bool is_v4(const unsigned char ip[16])
-{
-	return memcmp(ip, v4_prefix, sizeof v4_prefix) == 0;
-}
 
 static bool in_network(const unsigned char *a, const unsigned char *b, unsigned bits)
 {
@@ -81,8 +69,8 @@ static void compare(void *to, const void *data, size_t n)
 
 static enum spf_found look_up_address(struct spf *s, const char *name, const struct spf_term *t, bool *hit)
 {
-	const bool v4 = is_v4(s->question->ip);
-	struct sought f = { .ip = s->question->ip + (v4 ? sizeof v4_prefix : 0), .size = v4 ? 4 : 16 };
+	const bool v4 = spf_is_v4(s->question->ip);
+	struct sought f = { .ip = s->question->ip + (v4 ? SPF_V4_AT : 0), .size = v4 ? 4 : 16 };
 	spf_look_up *const look_up = v4 ? s->dns->a : s->dns->aaaa;
 	enum spf_found found;
 
@@ -130,7 +118,7 @@ static enum match match_mx(struct spf *s, const char *name, const struct spf_ter
 
 static enum match match_exists(struct spf *s, const char *name)
 {
-	struct sought any = { .ip = v4_prefix, .size = 4 };
+	struct sought any = { .ip = spf_v4_prefix, .size = 4 };
 	const enum spf_found found = s->dns->a(s->dns->arg, name, compare, &any);
 
 	return found == SPF_FOUND ? MATCH : judge(s, found);
@@ -205,7 +193,7 @@ static const char *first_valid(
 
 static enum match match_ptr(struct spf *s, const char *name)
 {
-	const struct spf_text domain = text_of(name);
+	const struct spf_text domain = spf_text_of(name);
 
 	ask_client_names(s);
 	if (s->client == SPF_MISSING)
@@ -227,7 +215,7 @@ static struct spf_text validated(void *arg, struct spf_text domain)
 		name = first_valid(s, is_below, domain);
 	if (name == NULL)
 		name = first_valid(s, is_any, domain);
-	return text_of(name != NULL ? name : "unknown");
+	return spf_text_of(name != NULL ? name : "unknown");
 }
 
 /* ---- mechanisms ------------------------------------------------------------------------------------- */
@@ -263,7 +251,7 @@ static enum match match_asking(struct spf *s, const char *domain, const struct s
 
 	if (m != NO_MATCH)
 		return m;
-	s->values.domain = text_of(domain);
+	s->values.domain = spf_text_of(domain);
 	if (t->domain.n == 0)
 		memcpy(name, domain, s->values.domain.n + 1);
 	else if (!spf_expand_name(t->domain, &s->values, name))
@@ -285,7 +273,7 @@ static enum match match_asking(struct spf *s, const char *domain, const struct s
 static enum match match_term(struct spf *s, const char *domain, const struct spf_term *t)
 {
 	const unsigned char *ip = s->question->ip;
-	const bool v4 = is_v4(ip);
+	const bool v4 = spf_is_v4(ip);
 	bool hit;
 
 	switch (t->kind) {
@@ -446,7 +434,7 @@ static void explain(struct spf *s, const char *domain, struct spf_text exp, stru
 	struct explaining e = { .s = s, .v = v };
 	char name[SPF_NAME];
 
-	s->values.domain = text_of(domain);
+	s->values.domain = spf_text_of(domain);
 	if (exp.n == 0 || !spf_expand_name(exp, &s->values, name))
 		return;
 	if (s->dns->txt(s->dns->arg, name, take_explanation, &e) != SPF_FOUND)
@@ -460,7 +448,7 @@ static bool redirect(struct spf *s, struct spf_text to, char name[SPF_NAME])
 {
 	char next[SPF_NAME];
 
-	s->values.domain = text_of(name);
+	s->values.domain = spf_text_of(name);
 	if (!spf_expand_name(to, &s->values, next))
 		return false;
 	memcpy(name, next, sizeof next);
@@ -508,83 +496,6 @@ static enum spf_result check_host(struct spf *s, const char *domain, struct spf_
 	return result;
 }
 
-/* ---- who is asked about whom -------------------------------------------------------------------------- */
-
-static void set_address(struct spf *s)
-{
-	static const char hex[] = "0123456789abcdef";
-	const unsigned char *ip = s->question->ip;
-	struct str dotted;
-
-	s->values.version = text_of(is_v4(ip) ? "in-addr" : "ip6");
-	if (is_v4(ip))
-		inet_ntop(AF_INET, ip + sizeof v4_prefix, s->readable, sizeof s->readable);
-	else
-		inet_ntop(AF_INET6, ip, s->readable, sizeof s->readable);
-	s->values.readable = s->values.dotted = text_of(s->readable);
-	if (is_v4(ip))
-		return;
-	str_init(&dotted, s->dotted, sizeof s->dotted);
-	for (size_t i = 0; i < 32; i++) {
-		if (i > 0)
-			str_putc(&dotted, '.');
-		str_putc(&dotted, hex[i % 2 == 0 ? ip[i / 2] >> 4 : ip[i / 2] & 15]);
-	}
-	s->values.dotted = text_of(s->dotted);
-}
-
-static void set_words(struct spf *s)
-{
-	struct str time;
-
-	str_init(&time, s->time, sizeof s->time);
-	str_putu(&time, s->question->now_s);
-	s->values.time = text_of(s->time);
-	s->values.helo = text_of(s->question->helo);
-	s->values.receiver = text_of(*s->question->receiver != '\0' ? s->question->receiver : "unknown");
-	s->values.validated = validated;
-	s->values.arg = s;
-}
-
-/* Sections 2.4 and 4.3: without a local part it is postmaster. False: there is too much of it. */
-static bool set_sender(struct spf *s)
-{
-	const char *sender = s->question->sender, *at = strrchr(sender, '@');
-	const char *domain = at != NULL ? at + 1 : *sender != '\0' ? sender : s->question->helo;
-	struct str text;
-	size_t local;
-
-	str_init(&text, s->sender, sizeof s->sender);
-	str_put(&text, sender, at != NULL ? (size_t)(at - sender) : 0);
-	if (text.len == 0)
-		str_puts(&text, "postmaster");
-	local = text.len;
-	str_putc(&text, '@');
-	str_puts(&text, domain);
-	if (text.full)
-		return false;
-	s->values.sender = (struct spf_text){ s->sender, text.len };
-	s->values.local = (struct spf_text){ s->sender, local };
-	s->values.origin = (struct spf_text){ s->sender + local + 1, text.len - local - 1 };
-	return true;
-}
-
-/* False: that is no domain. */
-static bool set_domain(struct spf *s, char domain[SPF_NAME])
-{
-	struct spf_text *o = &s->values.origin;
-
-	domain[0] = '\0';
-	if (!set_sender(s))
-		return false;
-	if (o->n > 0 && o->p[o->n - 1] == '.')
-		o->n--;
-	if (!spf_is_name(o->p, o->n))
-		return false;
-	copy_cut(*o, domain, SPF_NAME);
-	return true;
-}
-
 void spf_check(
 	struct spf *s, const struct spf_question *q, const struct spf_dns *dns, struct spf_verdict *v)
 {
@@ -592,12 +503,12 @@ void spf_check(
 	s->name_count = s->mx_count = s->used = 0;
 	s->dns = dns;
 	s->question = q;
-	set_address(s);
-	set_words(s);
+	s->values.validated = validated;
+	s->values.arg = s;
 	v->problem = NULL;
 	v->explanation[0] = '\0';
 	memcpy(v->mechanism, "default", sizeof "default");
-	v->result = set_domain(s, v->domain) ? check_host(s, v->domain, v) : SPF_NONE;
+	v->result = spf_question_set(s, v->domain) ? check_host(s, v->domain, v) : SPF_NONE;
 	if (v->result == SPF_TEMPERROR || v->result == SPF_PERMERROR)
 		v->problem = s->problem;
 }

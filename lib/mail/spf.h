@@ -15,6 +15,8 @@
 #ifndef MAIL_SPF_H
 #define MAIL_SPF_H
 
+#include <string.h>
+
 #include "mail/spf_macro.h"
 
 enum spf_result { SPF_NONE, SPF_NEUTRAL, SPF_PASS, SPF_FAIL, SPF_SOFTFAIL, SPF_TEMPERROR, SPF_PERMERROR };
@@ -24,7 +26,8 @@ enum {
 	SPF_MECHANISM = 128,
 	SPF_EXPLANATION = 400,
 	SPF_RECORDS = 65536, /* of one chain of includes */
-	SPF_NAMES = 10
+	SPF_NAMES = 10,
+	SPF_V4_AT = 12 /* in an address: where one of IPv4 stands */
 };
 
 /* ---- what the caller asks the DNS for --------------------------------------------------------------- */
@@ -46,6 +49,13 @@ struct spf_dns {
 };
 
 /* ---- the check --------------------------------------------------------------------------------------- */
+
+static const unsigned char spf_v4_prefix[SPF_V4_AT] = { [10] = 0xff, [11] = 0xff };
+
+static inline bool spf_is_v4(const unsigned char ip[16])
+{
+	return memcmp(ip, spf_v4_prefix, SPF_V4_AT) == 0;
+}
 
 struct spf_question {
 	unsigned char ip[16];

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 enum { SPF_NAME = 254 }; /* 253 bytes and the NUL */
 
@@ -18,6 +19,11 @@ struct spf_text {
 	const char *p;
 	size_t n;
 };
+
+static inline struct spf_text spf_text_of(const char *s)
+{
+	return (struct spf_text){ s, strlen(s) };
+}
 
 struct spf_values {
 	struct spf_text sender, local, origin; /* s l o */
