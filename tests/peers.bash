@@ -119,3 +119,17 @@ start_postfix() {
 stop_postfix() {
 	[ ! -d "${OWN-/nonexistent}/postfix/etc" ] || timeout 20 postfix -c "$OWN/postfix/etc" stop >/dev/null 2>&1 || :
 }
+
+# zone LINE...: a name server with these records, "NAME TYPE DATA" (spf_server.py). Sets DNSCACHEIP.
+zone() {
+	requires python3 python3
+	printf '%s\n' "$@" | sed 's/ /\t/; s/ /\t/' >zone
+	background serve_zone
+	wait_for test -s dns.port
+	DNSCACHEIP=127.0.0.1:$(cat dns.port)
+	export DNSCACHEIP
+}
+
+serve_zone() {
+	exec python3 "$BATS_TEST_DIRNAME/spf_server.py" <zone >dns.port
+}

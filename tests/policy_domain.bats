@@ -3,20 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 load helpers
-
-# zone LINE...: a name server with these records, "NAME TYPE DATA" (spf_server.py). Sets DNSCACHEIP.
-zone() {
-	requires python3 python3
-	printf '%s\n' "$@" | sed 's/ /\t/; s/ /\t/' >zone
-	background serve_zone
-	wait_for test -s dns.port
-	DNSCACHEIP=127.0.0.1:$(cat dns.port)
-	export DNSCACHEIP
-}
-
-serve_zone() {
-	exec python3 "$BATS_TEST_DIRNAME/spf_server.py" <zone >dns.port
-}
+load peers
 
 # ask SENDER LINE OPTION...: the answer to one request
 ask() {

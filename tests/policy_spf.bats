@@ -3,6 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 load helpers
+load peers
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
@@ -10,20 +11,6 @@ setup() {
 	export PORTERO_HOME=$BATS_TEST_TMPDIR
 	mkdir control
 	unset DNSCACHEIP RELAYCLIENT SMTPPOLICIES DATABYTES TCPREMOTEHOST TCPREMOTEINFO TCPLOCALHOST TCPLOCALIP
-}
-
-# zone LINE...: a name server with these records, "NAME TYPE DATA" (spf_server.py). Sets DNSCACHEIP.
-zone() {
-	requires python3 python3
-	printf '%s\n' "$@" | sed 's/ /\t/; s/ /\t/' >zone
-	background serve_zone
-	wait_for test -s dns.port
-	DNSCACHEIP=127.0.0.1:$(cat dns.port)
-	export DNSCACHEIP
-}
-
-serve_zone() {
-	exec python3 "$BATS_TEST_DIRNAME/spf_server.py" <zone >dns.port
 }
 
 # request ADDRESS HELO SENDER [LINE...]
