@@ -88,7 +88,8 @@ static bool has_control_byte(const char *p, size_t n)
 	return false;
 }
 
-enum reply command_run(struct session *s, const char *line, size_t n)
+/* A command without its line end. */
+static enum reply run_line(struct session *s, const char *line, size_t n)
 {
 	const char *blank = memchr(line, ' ', n);
 	size_t verb = blank != NULL ? (size_t)(blank - line) : n;
@@ -269,7 +270,7 @@ void command_loop(struct session *s)
 		s->verb = NULL;
 		r = command_read_line(s, COMMAND_LINE, &line, &n);
 		if (r == REPLY_NONE && !s->over)
-			r = command_run(s, line, n);
+			r = run_line(s, line, n);
 		answer(s, r);
 	}
 	transaction_reset(s);

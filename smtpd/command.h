@@ -14,9 +14,6 @@ enum { COMMAND_LINE = 2048, COMMAND_DROP = 64 * 1024 };
 /* From the greeting to the end of the session. */
 void command_loop(struct session *s);
 
-/* A command without its line end; public for tests and fuzzing. */
-enum reply command_run(struct session *s, const char *line, size_t n);
-
 /* REPLY_NONE: *line has *n bytes, its end removed; it lives until the next read. Else what is wrong with
  * the line (it has been read past), or the session is over. max: bytes of the line, CR LF included. */
 enum reply command_read_line(struct session *s, size_t max, const char **line, size_t *n);

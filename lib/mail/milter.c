@@ -57,7 +57,7 @@ void milter_put_u16(struct milter_out *o, unsigned n)
 	milter_put(o, bytes + 2, 2);
 }
 
-void milter_put_u32(struct milter_out *o, uint32_t n)
+static void put_u32(struct milter_out *o, uint32_t n)
 {
 	char bytes[4];
 
@@ -102,9 +102,9 @@ void milter_offer(struct milter_options *offer, unsigned version, size_t chunk)
 
 void milter_put_options(struct milter_out *o, const struct milter_options *offer)
 {
-	milter_put_u32(o, offer->version);
-	milter_put_u32(o, offer->actions);
-	milter_put_u32(o, offer->steps);
+	put_u32(o, offer->version);
+	put_u32(o, offer->actions);
+	put_u32(o, offer->steps);
 }
 
 static const char *read_symbols(const char *p, size_t n, struct milter_options *agreed)

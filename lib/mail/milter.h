@@ -101,7 +101,6 @@ void milter_put(struct milter_out *o, const void *p, size_t n);
 void milter_put_text(struct milter_out *o, const char *text); /* with its NUL */
 void milter_put_text_n(struct milter_out *o, const char *text, size_t n);
 void milter_put_u16(struct milter_out *o, unsigned n);
-void milter_put_u32(struct milter_out *o, uint32_t n);
 /* Writes the length. False: it did not fit, and is not to be sent. */
 bool milter_end(struct milter_out *o) __attribute__((warn_unused_result));
 

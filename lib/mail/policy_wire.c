@@ -103,11 +103,6 @@ enum policy_stage policy_stage_find(const char *name)
 	return POLICY_OTHER;
 }
 
-const char *policy_action_name(enum policy_action action)
-{
-	return actions[action];
-}
-
 bool policy_is_answered(enum policy_stage stage)
 {
 	return stage != POLICY_TEXT && stage != POLICY_RESET && stage != POLICY_CLOSE;
@@ -314,7 +309,7 @@ const char *policy_decode_request(char *block, size_t n, struct policy_request *
 /* ---- what an answer may say ---------------------------------------------------------------------------- */
 
 /* RFC 3463 section 2: a class, a subject and a detail. */
-bool policy_is_status(const char *text)
+static bool is_status(const char *text)
 {
 	const char *digits = "0123456789";
 	size_t subject, detail;
@@ -334,7 +329,7 @@ char *policy_take_status(char *text, const char **status)
 	const bool more = text[n] == ' ';
 
 	text[n] = '\0';
-	if (policy_is_status(text)) {
+	if (is_status(text)) {
 		*status = text;
 		return text + n + more;
 	}
@@ -400,7 +395,7 @@ static const char *check_answer(const struct policy_answer *a)
 
 	if (a->code != 0 && (a->code < 400 || a->code > 599))
 		return "code is a number from 400 to 599";
-	if (a->status[0] != '\0' && !policy_is_status(a->status))
+	if (a->status[0] != '\0' && !is_status(a->status))
 		return "status is of the form 5.7.1";
 	if (a->queue[0] != '\0' && !is_word(a->queue, "/"))
 		return "queue is a name without blanks and slashes";

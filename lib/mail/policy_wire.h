@@ -107,10 +107,7 @@ const char *policy_decode_answer(char *block, size_t n, struct policy_answer *a)
 void policy_encode_request(struct str *out, const struct policy_request *q);
 void policy_encode_answer(struct str *out, const struct policy_answer *a);
 
-/* "5.7.1", of class 2, 4 or 5. */
-bool policy_is_status(const char *text);
-
-/* "X.Y.Z words": the status is cut off and the words are returned; without one, the text as it was. */
+/* "5.7.1 words", of class 2, 4 or 5: the status is cut off and the words are returned; without one, the text as it was. */
 char *policy_take_status(char *text, const char **status);
 
 /* NULL or a sentence: may this be put in front of a message? */
@@ -121,7 +118,6 @@ bool policy_items_add(struct policy_items *list, const char *item) __attribute__
 
 const char *policy_stage_name(enum policy_stage stage);
 enum policy_stage policy_stage_find(const char *name); /* POLICY_OTHER: none of these */
-const char *policy_action_name(enum policy_action action);
 
 /* Is an answer expected? */
 bool policy_is_answered(enum policy_stage stage);

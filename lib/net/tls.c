@@ -485,11 +485,6 @@ enum tls_step tls_say_end(struct tls_session *s)
 	return result >= 0 ? TLS_DONE : step(s, result);
 }
 
-bool tls_has_more(const struct tls_session *s)
-{
-	return SSL_pending(s->ssl) > 0;
-}
-
 const char *tls_error(const struct tls_session *s)
 {
 	return s->error;

@@ -79,7 +79,6 @@ enum tls_step tls_handshake(struct tls_session *s);
 enum tls_step tls_read(struct tls_session *s, void *p, size_t cap, size_t *got);
 enum tls_step tls_write(struct tls_session *s, const void *p, size_t n, size_t *put); /* n > 0 */
 enum tls_step tls_say_end(struct tls_session *s);
-bool tls_has_more(const struct tls_session *s); /* to read, which poll(2) does not know of */
 const char *tls_error(const struct tls_session *s);
 
 /* "SSL_PROTOCOL=TLSv1.3\0" ... "\0". */
