@@ -76,7 +76,7 @@ const char *policy_ask_open(struct policy_ask *a, const struct control_list *lin
 
 	for (size_t at = 0; wrong == NULL && at < lines->bytes; at += strlen(lines->items + at) + 1)
 		wrong = add_line(a, lines->items + at);
-	if (wrong != NULL)
+	if (wrong != NULL || a->count == 0) /* then none of its pages is ever written */
 		return wrong;
 	wipe(a);
 	for (size_t i = 0; i < a->count; i++)
