@@ -16,41 +16,41 @@
 #include <linux/sockios.h>
 #include <unistd.h>
 
-enum { CALLS_MAX = 28 };
+enum { CALLS_MAX = 16 };
+
+/* What every profile holds: it reads, writes and waits on what is open, and ends. */
+static const char *const everybody[] = { "read", "write", "poll", "ppoll", "close", "exit", "exit_group",
+	"clock_gettime",   /* where the vDSO does not answer */
+	"restart_syscall", /* poll after SIGSTOP and SIGCONT */
+	"rt_sigreturn", NULL };
 
 static const struct profile {
 	const char *name;
-	const char *calls[CALLS_MAX + 1];
+	const char *calls[CALLS_MAX + 1]; /* besides */
+	const char *like;                 /* NULL, or one before it, whose calls it has too */
 } profiles[] = {
 	/* After its greeting smtpd has the connection, the log, its control files and the queue's door open:
-	 * it reads and writes, takes the descriptors of a queue program from the broker, and waits for its end. */
-	{ "smtpd", { "read", "write", "poll", "ppoll", "recvmsg", "sendto", "close", "lseek", "wait4",
-			   "exit", "exit_group", "clock_gettime", /* where the vDSO does not answer */
-			   "restart_syscall",                     /* poll after SIGSTOP and SIGCONT */
-			   "rt_sigreturn", "getpid" } },
+	 * it takes the descriptors of a queue program from the broker, and waits for its end. */
+	{ "smtpd", { "recvmsg", "sendto", "lseek", "wait4", "getpid" }, NULL },
 	/* The same, and after each connection: says that it is done, forgets the client's pages, puts the next
 	 * one on 0 and 1. It still opens nothing. */
-	{ "smtpd_resident", { "read", "write", "poll", "ppoll", "recvmsg", "sendto", "close", "lseek",
-				    "wait4", "exit", "exit_group", "clock_gettime", "restart_syscall",
-				    "rt_sigreturn", "getpid", "sendmsg", "dup2", "dup3", "madvise" } },
+	{ "smtpd_resident", { "sendmsg", "dup2", "dup3", "madvise" }, "smtpd" },
 	/* TLS sessions (tcpserver/tls_talk.c): it has a connection, its program and the log, and reads what a stranger
-	 * sends with the key in its memory; then it is handed the next one. getpid, futex, getrandom and memory are OpenSSL's. */
-	{ "tls", { "read", "write", "poll", "ppoll", "sendto", "recvmsg", "shutdown", "close", "exit",
-			 "exit_group", "clock_gettime", "restart_syscall", "rt_sigreturn", "getpid",
-			 "futex", "getrandom", "brk", "mmap", "mremap", "munmap" } },
+	 * sends with the key in its memory; then it is handed the next one. getpid, futex, getrandom and memory are
+	 * OpenSSL's. */
+	{ "tls",
+		{ "sendto", "recvmsg", "shutdown", "getpid", "futex", "getrandom", "brk", "mmap", "mremap",
+			"munmap" },
+		NULL },
 	/* A policy that asks the DNS: its requests and answers, and questions by UDP and TCP. It opens no file. */
-	{ "policy", { "read", "write", "writev", "poll", "ppoll", "socket", "connect", "setsockopt",
-			    "fcntl", "sendto", "recvfrom", "close", "brk", "mmap", "munmap", "mremap",
-			    "madvise", "exit", "exit_group", "clock_gettime", "gettimeofday", "time",
-			    "restart_syscall", "rt_sigreturn", "rt_sigaction" } },
+	{ "policy",
+		{ "writev", "socket", "connect", "setsockopt", "fcntl", "sendto", "recvfrom", "brk", "mmap",
+			"munmap", "mremap", "madvise", "gettimeofday", "time", "rt_sigaction" },
+		NULL },
 	/* A policy that asks a milter: smtpd on 0 and 1, the message in files in memory that are open. It connects
 	 * anew for each session, by one kind of socket (see sockets). */
-	{ "milter_unix", { "read", "write", "poll", "ppoll", "close", "connect", "getsockopt", "pread64",
-				 "pwrite64", "ftruncate", "exit", "exit_group", "clock_gettime",
-				 "restart_syscall", "rt_sigreturn" } },
-	{ "milter_inet", { "read", "write", "poll", "ppoll", "close", "connect", "getsockopt", "pread64",
-				 "pwrite64", "ftruncate", "exit", "exit_group", "clock_gettime",
-				 "restart_syscall", "rt_sigreturn" } },
+	{ "milter_unix", { "connect", "getsockopt", "pread64", "pwrite64", "ftruncate" }, NULL },
+	{ "milter_inet", { NULL }, "milter_unix" },
 };
 
 /* The only ones that a profile may make. */
@@ -110,13 +110,22 @@ static void allow_sockets(scmp_filter_ctx ctx, const char *profile)
 	}
 }
 
+static void allow_all(scmp_filter_ctx ctx, const struct profile *p)
+{
+	allow(ctx, p->calls);
+	for (size_t i = 0; p->like != NULL && i < sizeof profiles / sizeof profiles[0]; i++)
+		if (strcmp(profiles[i].name, p->like) == 0)
+			allow(ctx, profiles[i].calls);
+}
+
 static scmp_filter_ctx build(const struct profile *p)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
 	if (ctx == NULL || seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0)
 		fail("cannot make a filter for", p->name, 0);
-	allow(ctx, p->calls);
+	allow(ctx, everybody);
+	allow_all(ctx, p);
 	allow(ctx, sanitizer_calls);
 	allow_sockets(ctx, p->name);
 	return ctx;
