@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/num.h"
+#include "mail/xtext.h"
 #include "smtpd/extensions.h"
 
 enum { ENVID_MAX = 100, ORCPT_MAX = 500 /* RFC 3461 section 4 */ };
@@ -42,26 +43,6 @@ static bool next(struct argument *rest, struct param *p)
 static bool is(struct argument a, const char *word)
 {
 	return a.n == strlen(word) && strncasecmp(a.p, word, a.n) == 0;
-}
-
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
-}
-
-/* RFC 3461 section 4: printable without '+' and '=', which stand as +XX, as may any other byte. */
-static bool is_xtext(struct argument a)
-{
-	for (size_t i = 0; i < a.n; i++) {
-		if (a.p[i] <= ' ' || a.p[i] > '~' || a.p[i] == '=')
-			return false;
-		if (a.p[i] != '+')
-			continue;
-		if (a.n - i < 3 || !is_hex(a.p[i + 1]) || !is_hex(a.p[i + 2]))
-			return false;
-		i += 2;
-	}
-	return a.n > 0;
 }
 
 static bool take_size(struct params *p, struct argument value)
@@ -112,7 +93,7 @@ static bool take_ret(struct params *p, struct argument value)
 static bool take_envid(struct params *p, struct argument value)
 {
 	p->envid = value;
-	return value.n <= ENVID_MAX && is_xtext(value);
+	return value.n <= ENVID_MAX && xtext_is(value.p, value.n);
 }
 
 /* Takes the next word of a list off it. */
@@ -162,7 +143,7 @@ static bool take_orcpt(struct params *p, struct argument value)
 	for (const char *c = value.p; c < semicolon; c++)
 		if (*c <= ' ' || *c > '~')
 			return false;
-	return is_xtext((struct argument){ semicolon + 1, value.n - (size_t)(semicolon - value.p) - 1 });
+	return xtext_is(semicolon + 1, value.n - (size_t)(semicolon - value.p) - 1);
 }
 
 /* RFC 4954 section 5: whom the client believes the message to come from. Nothing of ours asks for it yet, so it is
@@ -170,7 +151,7 @@ static bool take_orcpt(struct params *p, struct argument value)
 static bool take_auth(struct params *p, struct argument value)
 {
 	(void)p;
-	return is_xtext(value);
+	return xtext_is(value.p, value.n);
 }
 
 enum has { HAS_VALUE, HAS_NONE };

@@ -56,7 +56,6 @@ static const struct {
 	[REPLY_UNKNOWN_PARAMETER] = { 555, "5.5.4", "parameter not known (#5.5.4)", "parameter" },
 	[REPLY_NEEDS_UTF8] = { 553, "5.6.7", "address beyond ASCII: say SMTPUTF8 with MAIL (#5.6.7)",
 		"utf8" },
-	[REPLY_NEEDS_EHLO] = { 503, "5.5.1", "EHLO first (#5.5.1)", "order" },
 	[REPLY_MAIL_FIRST] = { 503, "5.5.1", "MAIL first (#5.5.1)", "order" },
 	[REPLY_RCPT_FIRST] = { 503, "5.5.1", "RCPT first (#5.5.1)", "order" },
 	[REPLY_MAIL_TWICE] = { 503, "5.5.1", "one MAIL at a time: RSET first (#5.5.1)", "order" },

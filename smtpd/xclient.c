@@ -10,37 +10,22 @@
 
 #include "base/num.h"
 #include "base/str.h"
+#include "mail/xtext.h"
 #include "smtpd/command.h"
 #include "smtpd/extensions.h"
 #include "smtpd/policy_ask.h"
 
 enum { VALUE_MAX = 255 };
 
-static int hex(char c)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	const char *at = c != '\0' ? strchr(digits, c) : NULL;
-
-	return at != NULL ? (int)(at - digits) : -1;
-}
-
 /* False: not xtext, not printable, or too long. */
 static bool decode(struct argument a, struct str *to)
 {
-	for (size_t i = 0; i < a.n; i++) {
-		int c = (unsigned char)a.p[i];
-
-		if (c == '+') {
-			if (a.n - i < 3 || hex(a.p[i + 1]) == -1 || hex(a.p[i + 2]) == -1)
-				return false;
-			c = hex(a.p[i + 1]) * 16 + hex(a.p[i + 2]);
-			i += 2;
-		}
-		if (c <= ' ' || c > '~')
+	if (!xtext_decode(a.p, a.n, to) || to->full)
+		return false;
+	for (size_t i = 0; i < to->len; i++)
+		if (to->s[i] <= ' ' || to->s[i] > '~')
 			return false;
-		str_putc(to, (char)c);
-	}
-	return to->len > 0 && !to->full;
+	return true;
 }
 
 static bool is_missing(const char *value)
