@@ -13,19 +13,16 @@
 
 enum {
 	HOPS_MAX = 100, /* RFC 5321 section 6.3 asks for 100 at least */
-	/* Whoever sends less than this in the mean is not served: a text may take this long and what its bytes
-	 * take at this rate. */
+	/* a text may take this long, and what its bytes take at this rate */
 	SLACK_MS = 5 * 60 * 1000,
 	BYTES_PER_S = 500
 };
 
 /* ---- from the client ----------------------------------------------------------------------------------- */
 
-static bool is_too_slow(const struct text *t)
+bool text_is_too_slow(uint64_t wire_bytes, int64_t since_ms)
 {
-	const uint64_t allowed_ms = SLACK_MS + t->wire_bytes * 1000 / BYTES_PER_S;
-
-	return (uint64_t)(clock_ms() - t->begun_ms) > allowed_ms;
+	return (uint64_t)since_ms > SLACK_MS + wire_bytes * 1000 / BYTES_PER_S;
 }
 
 /* False: the client is gone, or shall go. */
@@ -33,7 +30,7 @@ static bool fill(struct session *s)
 {
 	if (s->in.from < s->in.to)
 		return true;
-	if (is_too_slow(&s->text)) {
+	if (text_is_too_slow(s->text.wire_bytes, clock_ms() - s->text.begun_ms)) {
 		s->text.refused = REPLY_TOO_SLOW;
 		return false;
 	}

@@ -32,6 +32,9 @@ struct argument;
 enum reply text_data(struct session *s, struct argument a);
 enum reply text_bdat(struct session *s, struct argument a);
 
+/* Whoever sends less than 500 bytes a second in the mean is not served, but everybody has five minutes. */
+bool text_is_too_slow(uint64_t wire_bytes, int64_t since_ms) __attribute__((const));
+
 /* The transaction ends here, and the queue keeps nothing of it. */
 void text_abort(struct session *s);
 
