@@ -263,8 +263,7 @@ def starve(w, limit, sources, command, seconds, rounds):
     friend = s.open("127.0.0.88")
     check(friend.recv(100) == BANNER, "no banner for the first client")
     crowd = [s.open(source, wait=False) for source in sources]
-    wait_until(lambda: len(children(s.pid)) >= limit, 3)
-    check(len(children(s.pid)) >= limit, "the attack never took the slots")
+    check(wait_until(lambda: len(children(s.pid)) >= limit, 3), "the attack never took the slots")
     speaks = command == "hold"
     if speaks:  # or nothing would tell it from the silent ones
         friend.sendall(b"hello\n")

@@ -252,6 +252,20 @@ session_processes() {
 	wait_for eval '! session_processes | grep -qx "$first"'
 }
 
+@test "a process whose certificates have changed meanwhile takes no other session" {
+	tls_server 127.0.0.1 0 "$PROGRAM"
+	background timeout 60 python3 "$BATS_TEST_DIRNAME/tls.py" held "$PORT"
+	holder=$PID
+	wait_for test -e held
+	first=$(session_processes)
+	cp "$BATS_FILE_TMPDIR"/client/* dir/other.example.org/
+	client start "$PORT" name=other.example.org
+	says 'certificate client.example.org'
+	touch go
+	reap "$holder"
+	wait_for eval '! session_processes | grep -qx "$first"'
+}
+
 @test "every session but the first is resumed, in TLS 1.2 and 1.3, each by another process" {
 	export TLS_SESSIONS=1
 	tls_server 127.0.0.1 0 "$PROGRAM"
@@ -527,6 +541,35 @@ smtp() {
 		s.sendmail("a@client.example", ["u@example.org"], "Subject: x\r\n\r\ntext\r\n")
 		s.quit()
 	END
+}
+
+@test "smtpd forgets what was said before STARTTLS, also the name and EHLO" {
+	mail_home
+	tls_server 127.0.0.1 0 smtpd
+	run -0 timeout 20 python3 - "$PORT" "$BATS_TEST_DIRNAME" <<-'END'
+		import sys
+		sys.path.insert(0, sys.argv[2])
+		import tls
+
+		def say(s, line):
+		    s.sendall(line + b"\r\n")
+		    got = tls.until(s, b"\r\n")
+		    while got.split(b"\r\n")[-2][3:4] == b"-":
+		        got += tls.until(s, b"\r\n")
+		    return got
+
+		s = tls.dial(sys.argv[1], None)
+		tls.until(s, b"\r\n")
+		say(s, b"EHLO before.example")
+		assert say(s, b"STARTTLS")[:3] == b"220"
+		s = tls.context({}).wrap_socket(s)
+		assert say(s, b"NOOP") == b"250 ok\r\n"  # no EHLO, no status code
+		for line in (b"MAIL FROM:<a@client.example>", b"RCPT TO:<u@example.org>", b"DATA", b"text\r\n.", b"QUIT"):
+		    assert say(s, line)[:1] in b"23", line
+	END
+	run -0 cat home/Maildir/new/*
+	[[ "$output" != *before.example* ]]
+	[[ "$output" = *' with SMTP ('* ]]
 }
 
 @test "smtpd stays for the next connection, with STARTTLS and without" {

@@ -155,6 +155,18 @@ def half(port):
     print(rest(end(s)).decode().strip())
 
 
+def held(port):
+    """a session until ./go is there; ./held says that it has begun."""
+    s = context({}).wrap_socket(dial(port))
+    until(s, b"\n\n")
+    open("held", "w", encoding="ascii").close()
+    deadline = time.monotonic() + 20
+    while not os.path.exists("go") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    s.sendall(b"BYE\n")
+    rest(end(s))
+
+
 def cut(port):
     raw = dial(port)
     s = context({}).wrap_socket(raw)
@@ -184,13 +196,13 @@ def crowd(port, count, master):
     def descriptors():
         return len(os.listdir(f"/proc/{master}/fd"))
 
-    count, before, held = int(count), descriptors(), []
+    count, before, clients = int(count), descriptors(), []
     c = context({})
     for _ in range(count):
         s = c.wrap_socket(dial(port, None))
         s.sendall(b"hello\n")
         assert until(s, b"\n") == b"hello\n"
-        held.append(s)
+        clients.append(s)
     talks = children(master)
     assert len(talks) == count, len(talks)
     sizes = sorted(memory(pid) for pid in talks)
@@ -198,7 +210,7 @@ def crowd(port, count, master):
     assert descriptors() <= before + count + 3, (descriptors(), before)  # one to each process
     assert sizes[-1] < 1024, sizes[-1]
     assert fds <= 7, fds
-    for s in held:
+    for s in clients:
         s.close()
     deadline = time.monotonic() + 10
     while len(children(master)) > IDLE and time.monotonic() < deadline:
@@ -214,7 +226,8 @@ if __name__ == "__main__":
         if word in ("start", "quiet", "wrap"):
             sessions(word, *arguments)
         else:
-            {"bulk": bulk, "half": half, "cut": cut, "garbage": garbage, "silent": silent, "crowd": crowd}[word](*arguments)
+            {"bulk": bulk, "half": half, "held": held, "cut": cut, "garbage": garbage, "silent": silent,
+             "crowd": crowd}[word](*arguments)
     except ssl.SSLError as e:
         print("SSL error", e.reason)
         sys.exit(1)

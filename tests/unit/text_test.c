@@ -3,7 +3,7 @@
 
 #include "tests/unit/tap.h"
 
-enum { MINUTE_MS = 60 * 1000 };
+#define MINUTE_MS INT64_C(60000)
 
 int main(void)
 {
