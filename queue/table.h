@@ -20,7 +20,7 @@ enum table_flag {
 	TABLE_HELD = 1,    /* by an administrator: no attempt until it is released */
 	TABLE_BOUNCE = 2,  /* a bounce, or a bounce of a bounce: its sender is empty or #@[] */
 	TABLE_SHELVED = 4, /* its bytes are a file of the shelf, not a record of the log */
-	TABLE_ENDED = 8    /* nothing is left to do for it */
+	TABLE_ARRIVING = 8 /* its record is on the way to the disk: it is not queued yet */
 };
 
 enum { TABLE_KEY = 16 };

@@ -158,3 +158,21 @@ int fs_write_all(int fd, const void *p, size_t n)
 	}
 	return 0;
 }
+
+int fs_pwrite_all(int fd, const void *p, size_t n, off_t at)
+{
+	const char *from = p;
+
+	while (n > 0) {
+		const ssize_t put = pwrite(fd, from, n, at);
+
+		if (put == -1 && errno == EINTR)
+			continue;
+		if (put == -1)
+			return -1;
+		from += put;
+		n -= (size_t)put;
+		at += put;
+	}
+	return 0;
+}

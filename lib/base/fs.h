@@ -26,5 +26,6 @@ int fs_sealed_copy(int fd, size_t size) __attribute__((warn_unused_result));
 
 /* All n bytes, through short writes and EINTR. */
 int fs_write_all(int fd, const void *p, size_t n) __attribute__((warn_unused_result));
+int fs_pwrite_all(int fd, const void *p, size_t n, off_t at) __attribute__((warn_unused_result));
 
 #endif
