@@ -139,16 +139,21 @@ with_peer() {
 
 # ---- through smtpd
 
-# smtpd_with PEER-MODE LINE: a mail system whose only policy is LINE, with @ for the milter's socket. Sets MILTER.
-smtpd_with() {
-	/usr/bin/python3 -c 'import Milter' 2>/dev/null || skip 'needs python3-milter: apt install python3-milter'
+# mail_system LINE: whose only policy is LINE, with @ for the milter's socket.
+mail_system() {
 	export PORTERO_HOME=$PWD/home QMAILQUEUE="$BIN/queue-maildir $PWD/home/Maildir"
 	export TCPREMOTEIP=192.0.2.7 TCPREMOTEPORT=4711 TCPREMOTEHOST=client.example
 	unset RELAYCLIENT DATABYTES TCPREMOTEINFO TCPLOCALHOST TCPLOCALIP SMTPPOLICIES XCLIENT
 	mkdir -p home/control home/Maildir/{tmp,new,cur}
 	echo mx.example.org >home/control/me
 	echo example.org >home/control/rcpthosts
-	echo "${2//@/unix:$PWD/peer}" >home/control/policies
+	echo "${1//@/unix:$PWD/peer}" >home/control/policies
+}
+
+# smtpd_with PEER-MODE LINE: the same, and the milter that does what it is told. Sets MILTER.
+smtpd_with() {
+	/usr/bin/python3 -c 'import Milter' 2>/dev/null || skip 'needs python3-milter: apt install python3-milter'
+	mail_system "$2"
 	background /usr/bin/python3 "$BATS_TEST_DIRNAME/milter_peer.py" "$1" "unix:$PWD/peer" heard
 	MILTER=$PID
 	wait_for test -S peer
@@ -225,6 +230,125 @@ new' ]
 		fi
 	done
 	grep -q 'it closed the connection' log
+}
+
+# ---- milters that ask a name server, which is the first of /etc/resolv.conf, on port 53
+
+# milter_with_names COMMAND...: in a network of its own, with a name server that has the records of the file
+# "names", "NAME TYPE DATA". Sets MILTER.
+milter_with_names() {
+	local -a own=(unshare -rnmp --fork --kill-child)
+
+	requires python3 python3
+	"${own[@]}" mount --bind /dev/null /etc/resolv.conf 2>/dev/null ||
+		skip 'needs unshare -rnm, for port 53 (user namespaces are off)'
+	echo nameserver 127.0.0.1 >resolv.conf
+	sed -i 's/ /\t/; s/ /\t/' names
+	cat >inside <<-EOF
+		mount --bind resolv.conf /etc/resolv.conf
+		python3 "$BATS_TEST_DIRNAME/spf_server.py" 53 <names >names.port &
+		until [ -s names.port ]; do sleep 0.02; done
+		exec "\$@"
+	EOF
+	background "${own[@]}" python3 "$BATS_TEST_DIRNAME/peers.py" lo sh -e inside "$@"
+	MILTER=$PID
+	wait_for test -S peer
+}
+
+# send SENDER TEXT: one message; prints what the client hears of it from MAIL on.
+send() {
+	{
+		printf '%s\r\n' 'EHLO client.example' "MAIL FROM:<$1>" 'RCPT TO:<u@example.org>' DATA
+		sed 's/^\./../; s/$/\r/' <<<"$2"
+		printf '.\r\nQUIT\r\n'
+	} | timeout 60 smtpd 2>>log | tr -d '\r' | sed '1,/^250 /d'
+}
+
+kept() {
+	find home/Maildir/new -type f | wc -l
+}
+
+@test "smtpd: opendkim signs, finds good, and refuses what is changed or signed with a key that nobody knows" {
+	local signed text='From: <s@client.example>'$'\n''Subject: words'$'\n\n''body'
+	requires /usr/sbin/opendkim opendkim
+	requires /usr/sbin/opendkim-genkey opendkim-tools
+	mail_system "connect,helo,mail,rcpt,data,text,end defer 20 policy-milter @"
+	/usr/sbin/opendkim-genkey -b 2048 -d client.example -s sel
+	echo "sel._domainkey.client.example TXT $(sed 's/;[^;"]*$//' sel.txt | grep -o '"[^"]*"' | tr -d '"\n')" >names
+	echo 192.0.2.0/24 >internal
+	cat >opendkim.conf <<-EOF
+		Mode sv
+		Domain client.example
+		Selector sel
+		KeyFile $PWD/sel.private
+		InternalHosts $PWD/internal
+		Nameservers 127.0.0.1
+		AlwaysAddARHeader yes
+		On-BadSignature reject
+		On-KeyNotFound reject
+		Socket local:$PWD/peer
+		PidFile $PWD/opendkim.pid
+		UMask 000
+		Background no
+		Syslog no
+		RequireSafeKeys no
+	EOF
+	milter_with_names /usr/sbin/opendkim -f -x "$PWD/opendkim.conf"
+
+	run -0 send s@client.example "$text"
+	[[ "${lines[-2]}" = '250 2.0.0 ok '* ]]
+	signed=$(sed -n '/^DKIM-Signature: /,$p' home/Maildir/new/*)
+	[[ "$signed" = *"$text" ]]
+
+	TCPREMOTEIP=198.51.100.9
+	run -0 send s@client.example "$signed"
+	[[ "${lines[-2]}" = '250 2.0.0 ok '* ]]
+	grep -qrh 'dkim=pass' home/Maildir/new
+	grep -qx 'sel._domainkey.client.example 16' asked
+	[ "$(kept)" = 2 ]
+	while IFS='|' read -r change said; do
+		run -0 send s@client.example "$(sed "$change" <<<"$signed")"
+		[ "${lines[-2]}" = "$said" ] || { echo "$change: $output"; false; }
+	done <<-'TABLE'
+		s/body/bodies/|550 5.7.0 bad DKIM signature data (#5.7.0)
+		s/s=sel;/s=les;/|550 5.7.0 DKIM key retrieval failed (#5.7.0)
+	TABLE
+	gone "$MILTER"
+	[ "$(kept)" = 2 ]
+	[ "$(grep -c 'stage=data code=550 reason=policy' log)" = 2 ]
+}
+
+@test "smtpd: pyspf-milter refuses a sender whose domain does not let this client send, and marks another's" {
+	requires pyspf-milter pyspf-milter
+	mail_system "connect,helo,mail,rcpt,data,text,end defer 20 policy-milter @"
+	printf '%s\n' 'client.example TXT v=spf1 -all' 'friend.example TXT v=spf1 ip4:192.0.2.7 -all' >names
+	cat >spf.conf <<-EOF
+		debugLevel = 0
+		TestOnly = 1
+		HELO_reject = False
+		Mail_From_reject = Fail
+		PermError_reject = False
+		TempError_Defer = False
+		Socket = local:$PWD/peer
+		PidFile = $PWD/spf.pid
+		UserID = nobody:nogroup
+		InternalHosts = 198.51.100.9
+	EOF
+	# it gives up groups when it is root, which a namespace of one user does not allow
+	milter_with_names unshare --user --map-user=65534 --map-group=65534 /usr/bin/python3 /usr/bin/pyspf-milter "$PWD/spf.conf"
+
+	run -0 send s@client.example $'Subject: x\n\nbody'
+	[[ "${lines[0]}" = '550 5.7.23 '*'SPF'* ]]
+	[ "$(kept)" = 0 ]
+	run -0 send s@friend.example $'Subject: x\n\nbody'
+	[[ "${lines[-2]}" = '250 2.0.0 ok '* ]]
+	TCPREMOTEIP=198.51.100.9
+	run -0 send s@client.example $'Subject: x\n\nbody'
+	[[ "${lines[-2]}" = '250 2.0.0 ok '* ]]
+	gone "$MILTER"
+	[ "$(kept)" = 2 ]
+	[ "$(grep -rh -A1 '^Authentication-Results: ' home/Maildir/new | grep -c 'spf=pass')" = 1 ]
+	grep -q "^smtpd: client=192.0.2.7 stage=mail code=550 reason=policy policy=policy-milter " log
 }
 
 @test "where a milter is, and options, are checked at the start: 100" {

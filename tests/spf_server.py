@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A name server for SPF: records from standard input, answers by UDP and, where they are long, by TCP.
 
-    spf_server.py    reads lines "NAME TYPE DATA" parted by tabs, until the input ends (\\xNN is a byte), listens on
+    spf_server.py [PORT]
+                     reads lines "NAME TYPE DATA" parted by tabs, until the input ends (\\xNN is a byte), listens on
                      127.0.0.1, udp and tcp, prints the port. TYPE is A AAAA TXT MX PTR CNAME, or SERVFAIL or
                      SILENT for all types of that name that have no record. A CNAME is followed eight times.
                      Each question is a line in the file "asked"."""
@@ -113,19 +114,21 @@ def serve_streams(zone, listener):
         threading.Thread(target=serve_stream, args=(zone, listener.accept()[0]), daemon=True).start()
 
 
-def open_both():
+def open_both(port):
     while True:
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind(("127.0.0.1", 0))
+        udp.bind(("127.0.0.1", port))
         try:
             return udp, socket.create_server(udp.getsockname(), backlog=64)
         except OSError:  # somebody has that port
             udp.close()
+            if port:
+                raise
 
 
 def main():
     zone = Zone(sys.stdin)
-    udp, listener = open_both()
+    udp, listener = open_both(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
     threading.Thread(target=serve_streams, args=(zone, listener), daemon=True).start()
     print(udp.getsockname()[1], flush=True)
     while True:
