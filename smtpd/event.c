@@ -143,7 +143,7 @@ void event_refused(const struct session *s, enum reply r)
 		put_address(&line, "from", s->sender.text);
 		put_address(&line, "to", s->recipient.text);
 	}
-	end(&line, s, NULL);
+	end(&line, s, reply_is_listing(r) ? s->listing->text : NULL);
 }
 
 void event_auth(const struct session *s, const char *mechanism)

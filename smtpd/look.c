@@ -203,6 +203,10 @@ void look_check(const struct settings *s, const char *wrong)
 	check_policies(s);
 	check_limits(s);
 	check_queue(s);
+	if (s->listing.refuses)
+		say("ok", "RBLSMTPD", "%s this client, %s%s: %s",
+			s->relay != NULL ? "would refuse" : "refuses", s->listing.for_ever ? "553" : "451",
+			s->relay != NULL ? ", but for RELAYCLIENT" : "", s->listing.text);
 	if (s->relay != NULL)
 		say("ok", "RELAYCLIENT", "is set: this client may send to anybody");
 	exit(refuses ? EXIT_PERMANENT : 0);

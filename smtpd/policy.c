@@ -32,6 +32,8 @@ void policy_localip(const struct settings *set, struct address *a)
 
 enum reply policy_recipient(struct session *s)
 {
+	if (s->listing != NULL && s->relay == NULL)
+		return s->listing->for_ever ? REPLY_LISTED : REPLY_LISTED_LATER;
 	if (policy_listed(&s->set->badmailfrom, &s->sender))
 		return REPLY_BADMAILFROM;
 	if (policy_listed(&s->set->badrcptto, &s->recipient))

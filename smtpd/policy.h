@@ -1,6 +1,6 @@
 /* policy.h - who may send what to whom. Silence of every check means refuse.
  *
- * Source  qmail-smtpd(8): badmailfrom (and badrcptto, as patches have it), then RELAYCLIENT or AUTH, then
+ * Source  rblsmtpd(1): RBLSMTPD. qmail-smtpd(8): badmailfrom (and badrcptto, as patches have it), then RELAYCLIENT or AUTH, then
  *         rcpthosts and morercpthosts.cdb. */
 #ifndef SMTPD_POLICY_H
 #define SMTPD_POLICY_H

@@ -74,6 +74,8 @@ static const struct {
 	[REPLY_RCPTHOSTS] = { 553, "5.7.1",
 		"sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", "rcpthosts" },
 	[REPLY_RCPTHOSTS_UNREADABLE] = { 451, "4.3.0", "unable to read controls (#4.3.0)", "controls" },
+	[REPLY_LISTED] = { 553, "5.7.1", "", "listed" },
+	[REPLY_LISTED_LATER] = { 451, "4.7.1", "", "listed" },
 	[REPLY_POLICY] = { 550, "5.7.1", "", "policy" },
 	[REPLY_BARRED] = { 503, "5.5.1", "you were refused: QUIT (#5.5.1)", "barred" },
 	[REPLY_HOPS] = { 554, "5.4.6", "too many hops, this message is looping (#5.4.6)", "hops" },
@@ -116,6 +118,11 @@ int reply_code_now(const struct session *s, enum reply r)
 const char *reply_reason(enum reply r)
 {
 	return replies[r].reason;
+}
+
+bool reply_is_listing(enum reply r)
+{
+	return r == REPLY_LISTED || r == REPLY_LISTED_LATER;
 }
 
 bool reply_blames(enum reply r)
@@ -176,7 +183,7 @@ void reply_put(struct session *s, enum reply r)
 	str_init(&words, memory, sizeof memory);
 	if (named)
 		str_puts(&words, s->set->greeting != NULL ? s->set->greeting : "");
-	str_puts(&words, replies[r].words);
+	str_puts(&words, reply_is_listing(r) ? s->listing->text : replies[r].words);
 	if (s->detail[0] != '\0') {
 		str_puts(&words, ": ");
 		str_puts(&words, s->detail);

@@ -64,6 +64,8 @@ enum reply {
 	REPLY_BADRCPTTO,
 	REPLY_RCPTHOSTS,
 	REPLY_RCPTHOSTS_UNREADABLE,
+	REPLY_LISTED, /* the words are session.listing's */
+	REPLY_LISTED_LATER,
 	REPLY_POLICY, /* code and words come from a policy: policy_ask_said */
 	REPLY_BARRED,
 	REPLY_HOPS,
@@ -102,6 +104,7 @@ void reply_put_answer(struct session *s, const struct door_answer *a);
 int reply_code(enum reply r);
 int reply_code_now(const struct session *s, enum reply r); /* the same, of REPLY_POLICY the policy's */
 const char *reply_reason(enum reply r);                    /* one word for the log */
+bool reply_is_listing(enum reply r);
 bool reply_blames(enum reply r); /* the session ends because of what the client did */
 
 #endif

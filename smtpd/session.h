@@ -81,6 +81,7 @@ struct session {
 
 	const char *ucspi[UCSPI_VARS]; /* who the client is: as the server said, or as XCLIENT did */
 	const char *relay;             /* NULL, or it may relay: what is put behind each recipient */
+	const struct listing *listing; /* NULL, or what is known against its address */
 	const char *user;              /* NULL, or whose word we have that it is they */
 	char xclient_text[SESSION_XCLIENT];
 	size_t xclient_used;

@@ -184,6 +184,8 @@ const char *settings_read(struct settings *s)
 
 	*s = (struct settings){ .morercpthosts = -1, .timeout_ms = TIMEOUT_S * 1000 };
 	settings_of_connection(s);
+	/* none of a connection that is handed over: whoever set it for the first one is not asked about that */
+	listing_read(&s->listing, getenv("RBLSMTPD"));
 	if (chdir(home) == -1)
 		return home;
 	r.dir = open("control", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

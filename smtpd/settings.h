@@ -11,6 +11,7 @@
 #include "mail/control.h"
 #include "net/ucspi.h"
 #include "smtpd/auth_words.h"
+#include "smtpd/listing.h"
 
 enum { SETTINGS_IPS = 64 };
 
@@ -30,6 +31,7 @@ struct settings {
 	bool on_socket;          /* descriptor 0 is a client's connection, and no pipe or terminal */
 	bool xclient;            /* XCLIENT: this client may say who its client is */
 	const char *relay;       /* RELAYCLIENT: NULL, or what is put behind each recipient */
+	struct listing listing;  /* RBLSMTPD */
 	const char *localip;     /* control/localiphost, else me; NULL: none */
 	unsigned long databytes; /* the file */
 	uint64_t size_max;       /* DATABYTES, databytes: 0 is no limit */

@@ -66,6 +66,7 @@ static void open_session(struct session *s)
 	s->set = &settings;
 	memcpy(s->ucspi, settings.ucspi, sizeof s->ucspi);
 	s->relay = settings.relay;
+	s->listing = settings.listing.refuses ? &settings.listing : NULL;
 	s->state = STATE_IDLE;
 	s->exit_code = SESSION_EXIT_LEFT; /* unless QUIT is heard */
 	s->in = (struct io_reader){

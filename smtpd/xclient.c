@@ -1,7 +1,7 @@
 /* xclient.c - XCLIENT: a proxy that a rule trusts (XCLIENT="1") says who its client is.
  *
  * The session begins anew, with the client's address. What a rule gave to the proxy's, the leave to relay
- * above all, does not pass to its clients; a LOGIN that it vouches for may relay.
+ * above all, does not pass to its clients, nor does what was known against it; a LOGIN that it vouches for may relay.
  *
  * Source  Postfix's XCLIENT_README; xtext is RFC 3461's. */
 #include <arpa/inet.h>
@@ -78,6 +78,7 @@ static bool take_addr(struct session *s, const char *value)
 {
 	s->ucspi[UCSPI_REMOTEINFO] = NULL;
 	s->relay = NULL;
+	s->listing = NULL;
 	return set_address(s, UCSPI_REMOTEIP, value);
 }
 

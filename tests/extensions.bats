@@ -9,7 +9,7 @@ setup() {
 	BIN=${BIN:-$BATS_TEST_DIRNAME/../build/bin}
 	cd "$BATS_TEST_TMPDIR" || return 1
 	export PORTERO_HOME=$PWD/home TCPREMOTEIP=192.0.2.7
-	unset RELAYCLIENT DATABYTES TCPREMOTEHOST TCPREMOTEINFO TCPLOCALHOST TCPLOCALIP QUEUECAN XCLIENT SMTPS SSLCTLFD
+	unset RELAYCLIENT DATABYTES TCPREMOTEHOST TCPREMOTEINFO TCPLOCALHOST TCPLOCALIP QUEUECAN XCLIENT RBLSMTPD SMTPS SSLCTLFD
 	mkdir -p home/control
 	echo mx.example.org >home/control/me
 	echo example.org >home/control/rcpthosts
@@ -202,6 +202,13 @@ start=('EHLO c' 'MAIL FROM:<s@client.example>' 'RCPT TO:<u@example.org>')
 	[ "$output" = '220 250 220 250 250 250 354 250 221 ' ]
 	head -n 1 text | grep -qxF 'Received: from unknown (HELO c) (joe@192.0.2.3)'
 	grep -q 'with ESMTPA; ' text
+}
+
+@test "XCLIENT: what is known against the proxy is not known against its client" {
+	export XCLIENT=1 RBLSMTPD=-no
+	run -0 say 'EHLO proxy' 'MAIL FROM:<>' 'RCPT TO:<u@example.org>' RSET 'XCLIENT ADDR=192.0.2.3' 'EHLO c' \
+		'MAIL FROM:<>' 'RCPT TO:<u@example.org>' QUIT
+	[ "$output" = '220 250 250 553 250 220 250 250 250 221 ' ]
 }
 
 @test "XCLIENT: what is not understood ends the session" {

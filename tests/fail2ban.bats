@@ -44,7 +44,7 @@ befores=('' '@4000000065a1b2c3d4e5f600 ' '2026-11-24 10:00:00.123456789 ' 'Nov 2
 		while IFS=$'\t' read -r _ line; do
 			printf '%s%s\n' "${before//%/tcpserver}" "$line"
 		done <"$DATA/attacks" >log
-		[ "$(wc -l <log)" = 22 ]
+		[ "$(wc -l <log)" = 24 ]
 		exactly log "$(cat wanted)"
 	done
 }
@@ -53,7 +53,7 @@ befores=('' '@4000000065a1b2c3d4e5f600 ' '2026-11-24 10:00:00.123456789 ' 'Nov 2
 	local before
 	for before in "${befores[@]}"; do
 		sed "s/^/${before//%/tcpserver}/" "$DATA/good" >log
-		[ "$(wc -l <log)" = 26 ]
+		[ "$(wc -l <log)" = 27 ]
 		run banned log
 		[ "$output" = "" ] || { echo "$output"; false; }
 	done

@@ -233,6 +233,31 @@ runs() {
 	run -111 rblsmtpd --environment -r bl.x ./missing
 }
 
+@test "--environment before smtpd: refused by recipient; who logs in is spared; resident, each client is asked about" {
+	local i said
+	name_server 1.0.0.127.bl.x=txt:listed
+	export PORTERO_HOME=$PWD/home QMAILQUEUE=queue-null SMTPAUTH=clear TCPREMOTEIP=127.0.0.1
+	unset RELAYCLIENT
+	mkdir -p home/control
+	echo mx.example.org >home/control/me
+	echo example.org >home/control/rcpthosts
+	printf '#!/bin/sh\ncat <&3 >/dev/null\n' >checker
+	chmod +x checker
+
+	said=$(printf '%s\r\n' 'EHLO c' 'MAIL FROM:<a@b.example>' 'RCPT TO:<u@example.org>' RSET \
+		"AUTH PLAIN $(printf '\0joe\0secret' | base64)" 'MAIL FROM:<a@b.example>' 'RCPT TO:<u@example.org>' QUIT |
+		timeout 20 rblsmtpd --environment -b -r bl.x smtpd "$PWD/checker" 2>log | tr -d '\r' | sed '/^250/d')
+	[ "$said" = $'220 mx.example.org ESMTP\n553 5.7.1 listed\n235 2.7.0 ok, go ahead (#2.0.0)\n221 2.0.0 mx.example.org' ]
+	logged 'code=553 reason=listed helo=c from=<a@b.example> to=<u@example.org> .* text=listed$'
+
+	start_server -vRHl0 --resident 1 127.0.0.1 0 rblsmtpd --environment -r bl.x smtpd
+	for i in 1 2 3; do
+		run -0 dialogue "$PORT" $'HELO c\r\nMAIL FROM:<>\r\nRCPT TO:<u@example.org>\r\nQUIT\r\n'
+		[[ "$output" = *'451 listed'* ]]
+	done
+	[ "$(grep -c '^1.0.0.127.bl.x ' asked)" = 4 ]
+}
+
 @test "a base: as long as a name allows, and no nonsense" {
 	local label base
 	label=$(printf 'l%.0s' {1..63})

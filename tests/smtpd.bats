@@ -8,7 +8,7 @@ setup() {
 	export PORTERO_HOME=$BATS_TEST_TMPDIR/home
 	export QMAILQUEUE="$BIN/queue-maildir $PORTERO_HOME/Maildir"
 	export TCPREMOTEIP=192.0.2.7
-	unset RELAYCLIENT DATABYTES TCPREMOTEHOST TCPREMOTEINFO TCPLOCALHOST TCPLOCALIP
+	unset RELAYCLIENT RBLSMTPD DATABYTES TCPREMOTEHOST TCPREMOTEINFO TCPLOCALHOST TCPLOCALIP
 	mkdir -p "$PORTERO_HOME"/control "$PORTERO_HOME"/Maildir/{tmp,new,cur}
 	echo mx.example.org >"$PORTERO_HOME/control/me"
 	echo example.org >"$PORTERO_HOME/control/rcpthosts"
@@ -344,6 +344,31 @@ code_of() {
 	[ "${lines[2]:0:3}" = 250 ]
 }
 
+@test "RBLSMTPD: recipients are refused with its text, and the log says whose mail it was" {
+	while IFS='|' read -r value hello replies; do
+		RBLSMTPD=$value run -0 say "$hello c" 'MAIL FROM:<s@client.example>' 'RCPT TO:<u@example.org>' \
+			'RCPT TO:<postmaster>' DATA QUIT
+		got=$(printf '%s\n' "${lines[@]}" | sed '/^220 /d; /^250[- ]/d; /^221 /d' | paste -sd '|')
+		[ "$got" = "$replies" ] || { echo "$value: $got"; false; }
+	done <<-'TABLE'
+		listed at bl.example|HELO|451 listed at bl.example|451 listed at bl.example|503 RCPT first (#5.5.1)
+		listed at bl.example|EHLO|451 4.7.1 listed at bl.example|451 4.7.1 listed at bl.example|503 5.5.1 RCPT first (#5.5.1)
+		-go away|EHLO|553 5.7.1 go away|553 5.7.1 go away|503 5.5.1 RCPT first (#5.5.1)
+		-|HELO|553 |553 |503 RCPT first (#5.5.1)
+		 -x|HELO|451  -x|451  -x|503 RCPT first (#5.5.1)
+		|HELO|354 go ahead
+	TABLE
+	head -n 1 "$PORTERO_HOME/log" | grep -qE '^smtpd: client=192.0.2.7 stage=rcpt code=451 reason=listed helo=c from=<s@client.example> to=<u@example.org> session=[0-9.]* text=listed at bl.example$'
+	RBLSMTPD=$'-a\r\n\x80'$(printf 'y%.0s' {1..300}) run -0 say 'HELO c' 'MAIL FROM:<>' 'RCPT TO:<u@example.org>' QUIT
+	[ "${lines[3]}" = "553 a???$(printf 'y%.0s' {1..196})" ]
+	RBLSMTPD=-no RELAYCLIENT='' run -0 say 'HELO c' "${envelope[@]}" x . QUIT
+	[[ "${lines[-2]}" = '250 ok '* ]]
+	RBLSMTPD=-no run -0 "$BIN/smtpd" --check
+	[[ "$output" = *'ok       RBLSMTPD       refuses this client, 553: no'* ]]
+	RBLSMTPD=later RELAYCLIENT='' run -0 "$BIN/smtpd" --check
+	[[ "$output" = *'ok       RBLSMTPD       would refuse this client, 451, but for RELAYCLIENT: later'* ]]
+}
+
 @test "RELAYCLIENT is put behind the recipient" {
 	RELAYCLIENT=@fix.example run -0 say 'MAIL FROM:<>' 'RCPT TO:<u@elsewhere.example>' DATA x . QUIT
 	grep -q '^Delivered-To: u@elsewhere.example@fix.example$' "$PORTERO_HOME"/Maildir/new/*
@@ -575,6 +600,10 @@ queue_program() {
 	[[ "$output" = *'client=2001:db8::1 stage=rcpt code=553 reason=rcpthosts'* ]]
 	RELAYCLIENT='' run -0 look 192.0.2.9
 	[[ "$output" = *'553 5.7.1'* ]]
+	printf '192.0.2.1:allow,RBLSMTPD="-no mail from you"\n' | "$BIN/tcprules" rules.cdb rules.tmp
+	run -0 look 192.0.2.1 -x rules.cdb
+	[[ "$output" = *'553 5.7.1 no mail from you'* ]]
+	printf '192.0.2.2:deny\n' | "$BIN/tcprules" rules.cdb rules.tmp
 	run "$BIN/smtpd" --as-client 192.0.2.2 -x rules.cdb
 	[ "$status" = 0 ]
 	[ "$output" = 'smtpd: fatal: 192.0.2.2 is denied by the rules of rules.cdb' ]
