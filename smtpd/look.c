@@ -174,6 +174,49 @@ static void check_policies(const struct settings *s)
 	}
 }
 
+static void check_checker(const struct auth_words *w, char *const checker[])
+{
+	if (checker != NULL && spawn_finds(checker[0])) {
+		say("ok", "checker", "%s%s", checker[0], w->never ? ", which SMTPAUTH turns off" : "");
+		return;
+	}
+	if (checker == NULL)
+		say(w->require ? "error" : "ok", "checker", "none: no AUTH%s",
+			w->require ? ", but SMTPAUTH requires it: every MAIL is answered 530" : "");
+	else
+		say("error", "checker", "%s cannot be run: every AUTH is answered 454", checker[0]);
+	refuses = refuses || checker != NULL || w->require;
+}
+
+static const char *mechanisms(const struct auth_words *w)
+{
+	if (w->mechanisms == AUTH_PLAIN)
+		return "PLAIN";
+	return w->mechanisms == AUTH_LOGIN ? "LOGIN" : "PLAIN LOGIN";
+}
+
+static void check_auth(const struct settings *s, char *const checker[])
+{
+	const struct auth_words *w = &s->auth;
+
+	if (w->wrong) {
+		say("error", "SMTPAUTH", "%s: a word in it is not known; every MAIL is answered 451",
+			getenv("SMTPAUTH"));
+		refuses = true;
+		return;
+	}
+	check_checker(w, checker);
+	if (w->never) {
+		say(w->require ? "error" : "ok", "SMTPAUTH", "no AUTH%s",
+			w->require ? ", but it is required: every MAIL is answered 530" : "");
+		refuses = refuses || w->require;
+	} else if (checker != NULL) {
+		say("ok", "SMTPAUTH", "%s, %s%s%s", mechanisms(w),
+			w->clear ? "without encryption, too" : "within TLS only",
+			w->given ? "" : ", not on port 25", w->require ? ", required before MAIL" : "");
+	}
+}
+
 static void check_limits(const struct settings *s)
 {
 	if (s->size_max == 0)
@@ -185,7 +228,7 @@ static void check_limits(const struct settings *s)
 	say("ok", "timeoutsmtpd", "%d s", s->timeout_ms / 1000);
 }
 
-void look_check(const struct settings *s, const char *wrong)
+void look_check(const struct settings *s, const char *wrong, char *const checker[])
 {
 	say("ok", "home", "%s", house_home());
 	if (wrong != NULL) {
@@ -201,6 +244,7 @@ void look_check(const struct settings *s, const char *wrong)
 	if (s->badrcptto.bytes > 0)
 		say("ok", "badrcptto", "%lu recipients", count(&s->badrcptto));
 	check_policies(s);
+	check_auth(s, checker);
 	check_limits(s);
 	check_queue(s);
 	if (s->listing.refuses)

@@ -10,8 +10,8 @@
  * are no rules). Ends the process if the rules turn it away. */
 void look_as_client(const char *ip, const char *cdb);
 
-/* Says on descriptor 1 what s means and what is wrong; wrong is what settings_read said, with errno. Exit 0, or
- * 100 when smtpd would refuse every client or every message. */
-_Noreturn void look_check(const struct settings *s, const char *wrong);
+/* Says on descriptor 1 what s means and what is wrong; wrong is what settings_read said, with errno. checker: its
+ * words, or NULL. Exit 0, or 100 when smtpd would refuse every client, every message, or every AUTH. */
+_Noreturn void look_check(const struct settings *s, const char *wrong, char *const checker[]);
 
 #endif

@@ -22,18 +22,19 @@
 
 #define USAGE                                                           \
 	"smtpd: usage: smtpd [--log=json] [[HOST] CHECKER [ARG ...]]\n" \
-	"       smtpd --check | --as-client IP [-x CDB]\n"
+	"       smtpd --check [[HOST] CHECKER [ARG ...]]\n"             \
+	"       smtpd --as-client IP [-x CDB] [[HOST] CHECKER [ARG ...]]\n"
 
-static const char help[] =
-	USAGE "Speaks SMTP on descriptors 0 and 1; started by tcpserver, inetd, xinetd and their like.\n"
-	      "With a checker of passwords (checkpassword-file(8) and its like) AUTH is spoken.\n"
-	      "Configured by control files and environment: see smtpd(8).\n"
-	      "  --log=json      log lines as objects of JSON\n"
-	      "  --check         say what the control files mean, and what is wrong with them\n"
-	      "  --as-client IP  speak as to a client at this address, on the terminal\n"
-	      "  -x CDB          ... with the variables of its rule in this file\n"
-	      "  --help          this text\n"
-	      "  --version       the version of portero\n";
+static const char help[] = USAGE
+	"Speaks SMTP on descriptors 0 and 1; started by tcpserver, inetd, xinetd and their like.\n"
+	"With a checker of passwords (checkpassword-file(8) and its like) AUTH is spoken.\n"
+	"Configured by control files and environment: see smtpd(8).\n"
+	"  --log=json      log lines as objects of JSON\n"
+	"  --check         say what the control files mean, and what is wrong with them or the checker\n"
+	"  --as-client IP  speak as to a client at this address, on the terminal\n"
+	"  -x CDB          ... with the variables of its rule in this file\n"
+	"  --help          this text\n"
+	"  --version       the version of portero\n";
 
 enum {
 	STACK_USED = 16 * 1024,  /* below main; a session needs about 6 KiB: tests/resident.bats looks */
@@ -255,7 +256,7 @@ int main(int argc, char **argv)
 		resident.control = -1; /* this one connection, then */
 	wrong = settings_read(&settings);
 	if (options.check)
-		look_check(&settings, wrong);
+		look_check(&settings, wrong, checker_words(options.rest));
 	open_session(s);
 	if (wrong != NULL)
 		refuse_session(REPLY_NO_CONTROLS, wrong, strerror(errno));

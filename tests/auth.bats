@@ -57,6 +57,26 @@ replies() {
 	rest "$@" | cut -c -3 | xargs
 }
 
+@test "--check says what SMTPAUTH means, and whether the checker can be run" {
+	while IFS='|' read -r code words command want; do
+		if [ "$words" = - ]; then unset SMTPAUTH; else export SMTPAUTH=$words; fi
+		# shellcheck disable=SC2086 # words
+		run "-$code" smtpd --check $command
+		got=$(sed -n 's/^\([a-z]*\)  *\(checker\|SMTPAUTH\)  */\1 \2 /p' <<<"$output" | paste -sd ';')
+		[ "$got" = "$want" ] || { echo "$words $command: $output"; false; }
+	done <<-TABLE
+		0|-||ok checker none: no AUTH
+		0|-|$PWD/checker true|ok checker $PWD/checker;ok SMTPAUTH PLAIN LOGIN, within TLS only, not on port 25
+		0|clear,login,require|mx.example.org $PWD/checker true|ok checker $PWD/checker;ok SMTPAUTH LOGIN, without encryption, too, required before MAIL
+		0|plain|true|ok checker true;ok SMTPAUTH PLAIN, within TLS only
+		0|off|$PWD/checker true|ok checker $PWD/checker, which SMTPAUTH turns off;ok SMTPAUTH no AUTH
+		100|-|$PWD/nothing true|error checker $PWD/nothing cannot be run: every AUTH is answered 454;ok SMTPAUTH PLAIN LOGIN, within TLS only, not on port 25
+		100|require||error checker none: no AUTH, but SMTPAUTH requires it: every MAIL is answered 530
+		100|require,off|true|ok checker true, which SMTPAUTH turns off;error SMTPAUTH no AUTH, but it is required: every MAIL is answered 530
+		100|require,of|true|error SMTPAUTH require,of: a word in it is not known; every MAIL is answered 451
+	TABLE
+}
+
 @test "PLAIN with an initial response: relay, Received, log, and the queue program's environment" {
 	cat >queue <<-'SCRIPT'
 		#!/bin/sh
