@@ -301,6 +301,15 @@ enum reply policy_ask_helo(struct session *s)
 	return r;
 }
 
+void policy_ask_forget_helo(struct session *s)
+{
+	if (is_idle(s))
+		return;
+	policy_kept_begin(&s->ask->now.kept, POLICY_OF_HELO);
+	if (s->ask->now.barred == BARRED_MAIL)
+		s->ask->now.barred = BARRED_NOT;
+}
+
 static void copy(char *to, struct argument a)
 {
 	while (a.n > 0 && a.p[0] == ' ') {

@@ -53,6 +53,8 @@ void policy_ask_failed(struct session *s, struct policy_peer *p, const char *why
 /* Also when XCLIENT makes it another session. REPLY_GREETING, or what is said instead. */
 enum reply policy_ask_connect(struct session *s);
 enum reply policy_ask_helo(struct session *s);
+/* STARTTLS: the client has said no name yet. */
+void policy_ask_forget_helo(struct session *s);
 enum reply policy_ask_mail(struct session *s, struct argument parameters, uint64_t size);
 enum reply policy_ask_rcpt(struct session *s, struct argument parameters);
 enum reply policy_ask_data(struct session *s);

@@ -15,6 +15,7 @@
 #include "base/num.h"
 #include "smtpd/command.h"
 #include "smtpd/extensions.h"
+#include "smtpd/policy_ask.h"
 #include "smtpd/starttls.h"
 
 enum { HANDSHAKE_MS = 60 * 1000 };
@@ -119,6 +120,7 @@ static void forget(struct session *s)
 	s->helo[0] = '\0';
 	s->esmtp = false;
 	auth_forget(s);
+	policy_ask_forget_helo(s);
 }
 
 enum reply starttls(struct session *s, struct argument a)

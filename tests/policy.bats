@@ -89,6 +89,60 @@ load policy
 	logged 'trouble=queues .*a line is NAME COMMAND'
 }
 
+# say_tls LINE...: the same as say, with a helper of TLS that shuffles no bytes; a text is one line. The log is "log".
+say_tls() {
+	timeout 30 python3 - "$@" 2>>log <<-'END'
+		import os
+		import socket
+		import subprocess
+		import sys
+
+		control, other = socket.socketpair()
+		from_us, to_smtpd = os.pipe()
+		from_smtpd, to_us = os.pipe()
+		theirs = [other.fileno(), from_us, to_us]
+		env = dict(os.environ, **{"SSLCTLFD": str(theirs[0]), "SSLREADFD": str(theirs[1]), "SSLWRITEFD": str(theirs[2])})
+		smtpd = subprocess.Popen(["smtpd"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=theirs, env=env)
+		put, get = smtpd.stdin, smtpd.stdout
+
+		def reply():
+		    line = get.readline()
+		    while line[3:4] == b"-":
+		        line = get.readline()
+		    print(line.decode().rstrip())
+
+		reply()
+		for line in sys.argv[1:]:
+		    put.write(line.encode() + b"\r\n")
+		    put.flush()
+		    reply()
+		    if line == "STARTTLS":
+		        assert control.recv(1) == b"Y"
+		        control.sendall(b"SSL_PROTOCOL=TLSv1.3\0\0")
+		        put, get = os.fdopen(to_smtpd, "wb"), os.fdopen(from_smtpd, "rb")
+		smtpd.wait()
+	END
+}
+
+@test "what was said at HELO is forgotten at STARTTLS, what was said at connect is not" {
+	local after=('MAIL FROM:<s@client.example>' 'RCPT TO:<u@example.org>' DATA $'Subject: x\r\n\r\nhello\r\n.' QUIT)
+	policy connect,helo 'connect:=continue|tag=early' 'helo@helo=before:=continue|tag=said|header=X-Said%3a%20yes' \
+		helo@helo=refused:=reject helo@helo=thrown:=discard
+	run -0 say_tls 'EHLO before' STARTTLS "${after[@]}"
+	last "$(printf '%s\n' "${lines[@]}" | grep '^250 ok [0-9]* qp [0-9]*$')"
+	run -0 message
+	[[ "$output" != *X-Said* ]]
+	grep -q 'reason=queued .* tags=early ' log
+	run -0 say_tls 'EHLO thrown' STARTTLS "${after[@]}"
+	run -0 say_tls 'EHLO refused' STARTTLS "${after[@]}"
+	[ "$(count)" = 3 ]
+	# within TLS it is as before
+	run -0 say_tls 'EHLO good' STARTTLS 'EHLO refused' 'MAIL FROM:<s@client.example>' QUIT
+	last '503 5.5.1 you were refused: QUIT (#5.5.1)'
+	run -0 say_tls 'EHLO good' STARTTLS 'EHLO before' "${after[@]}"
+	[ "$(message | grep -c '^X-Said: yes')" = 1 ]
+}
+
 @test "drop ends the session, reject does not" {
 	policy mail 'mail@sender=s@:=drop|code=421|status=4.7.0|text=busy'
 	run -0 say "${envelope[@]}" NOOP QUIT
