@@ -119,7 +119,7 @@ static enum reply run_line(struct session *s, const char *line, size_t n)
 
 void command_progress(struct session *s)
 {
-	s->idle_deadline_ms = clock_ms() + PROGRESS_MS;
+	s->progress_ms = clock_ms();
 }
 
 enum reply command_lost(struct session *s)
@@ -129,14 +129,29 @@ enum reply command_lost(struct session *s)
 	return s->in.state == IO_TIMEOUT ? REPLY_TIMEOUT : REPLY_NONE;
 }
 
-/* For the next command: as long as for any read, but not past the time in which a message must come. */
+int command_wait_ms(int usual_ms, int64_t since_ms)
+{
+	if (since_ms >= PROGRESS_MS)
+		return 0;
+	return PROGRESS_MS - since_ms < usual_ms ? (int)(PROGRESS_MS - since_ms) : usual_ms;
+}
+
+static int wait_ms(const struct session *s)
+{
+	return command_wait_ms(s->in.timeout_ms, clock_ms() - s->progress_ms);
+}
+
+/* Whose time is over is not read from: it may have put much there. */
 static enum io wait_for_command(struct session *s)
 {
-	const int usual = s->in.timeout_ms, left = clock_left_ms(s->idle_deadline_ms);
+	const int usual = s->in.timeout_ms, wait = wait_ms(s);
 	enum io got;
 
-	if (left < usual)
-		s->in.timeout_ms = left;
+	if (wait == 0) {
+		s->in.state = IO_TIMEOUT;
+		return s->in.state;
+	}
+	s->in.timeout_ms = wait;
 	got = io_fill(&s->in);
 	s->in.timeout_ms = usual;
 	return got;
@@ -144,7 +159,7 @@ static enum io wait_for_command(struct session *s)
 
 static enum reply command_lost_or_idle(struct session *s)
 {
-	const bool idle = s->in.state == IO_TIMEOUT && clock_left_ms(s->idle_deadline_ms) == 0;
+	const bool idle = s->in.state == IO_TIMEOUT && wait_ms(s) == 0;
 	const enum reply lost = command_lost(s);
 
 	return idle ? REPLY_NO_PROGRESS : lost;

@@ -38,6 +38,9 @@ void transaction_reset(struct session *s);
 
 /* A message has been taken: there is a reason to go on. */
 void command_progress(struct session *s);
+/* How long the next command is waited for: as for any read (more than 0), but not past half an hour since the
+ * session began or a message was taken. 0: that is over. */
+int command_wait_ms(int usual_ms, int64_t since_ms) __attribute__((const));
 
 /* The connection does not give another byte: the session is over, with nothing more to say but, at the
  * timeout, that. */

@@ -75,9 +75,9 @@ struct session {
 	bool over; /* after the reply that is being made */
 	int exit_code;
 	unsigned errors;
-	unsigned refused;         /* recipients, since one was taken */
-	bool spoke;               /* a command of SMTP has been understood */
-	int64_t idle_deadline_ms; /* a message must have been taken until then */
+	unsigned refused;    /* recipients, since one was taken */
+	bool spoke;          /* a command of SMTP has been understood */
+	int64_t progress_ms; /* when it began, or a message was taken */
 
 	const char *ucspi[UCSPI_VARS]; /* who the client is: as the server said, or as XCLIENT did */
 	const char *relay;             /* NULL, or it may relay: what is put behind each recipient */
