@@ -128,6 +128,17 @@ static void end(struct str *line, const struct session *s, const char *text)
 	log_line(line->s, line->len);
 }
 
+/* A sender that a policy refuses is known, though there is no transaction. */
+static void put_envelope(struct str *line, const struct session *s, enum reply r)
+{
+	const bool mail = r == REPLY_POLICY && s->verb != NULL && strcmp(s->verb, "MAIL") == 0;
+
+	if (s->state != STATE_IDLE || mail)
+		put_address(line, "from", s->sender.text);
+	if (s->state != STATE_IDLE)
+		put_address(line, "to", s->recipient.text);
+}
+
 void event_refused(const struct session *s, enum reply r)
 {
 	char memory[LOG_LINE];
@@ -139,10 +150,7 @@ void event_refused(const struct session *s, enum reply r)
 	if (r == REPLY_POLICY)
 		put_pair(&line, "policy", policy_ask_said(s)->by);
 	put_known(&line, "helo", s->helo);
-	if (s->state != STATE_IDLE) {
-		put_address(&line, "from", s->sender.text);
-		put_address(&line, "to", s->recipient.text);
-	}
+	put_envelope(&line, s, r);
 	end(&line, s, reply_is_listing(r) ? s->listing->text : NULL);
 }
 

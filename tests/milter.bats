@@ -348,7 +348,7 @@ kept() {
 	gone "$MILTER"
 	[ "$(kept)" = 2 ]
 	[ "$(grep -rh -A1 '^Authentication-Results: ' home/Maildir/new | grep -c 'spf=pass')" = 1 ]
-	grep -q "^smtpd: client=192.0.2.7 stage=mail code=550 reason=policy policy=policy-milter " log
+	grep -q "^smtpd: client=192.0.2.7 stage=mail code=550 reason=policy policy=policy-milter helo=client.example from=<s@client.example> session=" log
 }
 
 @test "where a milter is, and options, are checked at the start: 100" {
