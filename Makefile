@@ -25,10 +25,10 @@ PKG_CONFIG  ?= pkg-config
 
 # ---- what the house stands on ---------------------------------------------------------------------------
 
-NEEDS       := libcdb libseccomp libcares libssl libcrypt pam
+NEEDS       := libcdb libseccomp libcares libssl libcrypt pam libxxhash
 NEED_BUILD  := gcc=gcc pkg-config=pkg-config libcdb-dev=pc:libcdb libseccomp-dev=pc:libseccomp \
                libc-ares-dev=pc:libcares libssl-dev=pc:libssl libcrypt-dev=pc:libcrypt \
-               libpam0g-dev=pc:pam musl-tools=musl-gcc libc6-dev=/usr/include/stdio.h
+               libpam0g-dev=pc:pam libxxhash-dev=pc:libxxhash musl-tools=musl-gcc libc6-dev=/usr/include/stdio.h
 APT         := make $(foreach n,$(NEED_BUILD),$(firstword $(subst =, ,$n)))
 MISSING     := $(strip $(foreach p,$(NEEDS),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p)))
 # As many jobs as processors, unless whoever calls has said how many.
