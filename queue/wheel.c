@@ -106,8 +106,6 @@ bool wheel_turn(struct wheel *w, uint32_t now, int rows)
 		stop = next_stop(w);
 		if (stop.level == -1 || stop.time > now)
 			break;
-		if (rows-- <= 0)
-			return true;
 		w->now = stop.time;
 		ring_splice(
 			w->ring, w->slots[stop.level][stop.slot], stop.level == 0 ? w->due : w->dealing);

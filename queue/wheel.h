@@ -27,7 +27,7 @@ int wheel_init(struct wheel *w, struct ring *r, uint32_t now) __attribute__((war
 /* By its field due. */
 void wheel_put(struct wheel *w, uint32_t row);
 
-/* Time goes on; at most so many steps. True: it is not done yet. */
+/* Time goes on; at most so many rows are dealt out. True: it is not done yet. */
 bool wheel_turn(struct wheel *w, uint32_t now, int rows);
 
 /* Not before then is anything due that is not yet: UINT32_MAX never. May be early. */

@@ -357,10 +357,10 @@ static void dead_and_old(void)
 			w.now = w.e.wake;
 			continue;
 		}
+		latest = w.now;
 		if (what == SCHEDULE_HOPELESS) {
 			given_up++;
 			early |= w.now <= START + w.o.lifetime_s;
-			latest = w.now;
 			gone(&w, w.e.recipient);
 			continue;
 		}
@@ -376,6 +376,60 @@ static void dead_and_old(void)
 		"a hop that never comes back: all fail after their lifetime");
 	tap_ok(latest < START + w.o.lifetime_s + 40 * 778 + 400 + 3600 && table_messages(w.t) == 0,
 		"and none later than the step after it");
+	end(&w);
+}
+
+static void probes(void)
+{
+	static const uint32_t pauses[] = { 300, 600, 1200, 2400, 3600, 3600 };
+	struct world w = world();
+	uint32_t r;
+	bool good = true;
+
+	for (uint32_t i = 0; i < 50; i++)
+		mail(&w, SCHEDULE_REMOTE, 1, 1);
+	while ((r = starts(&w)) != 0)
+		schedule_outcome(w.s, r, SCHEDULE_HOP_DOWN, w.now);
+	for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
+		uint32_t then = w.now + pauses[i];
+
+		good &= sleeps_until(&w, then);
+		w.now = then;
+		r = starts(&w);
+		good &= r != 0 && starts(&w) == 0;
+		if (r != 0)
+			schedule_outcome(w.s, r, SCHEDULE_HOP_DOWN, w.now);
+	}
+	tap_ok(good, "probes after 5 minutes, 10, 20, 40, and then each hour");
+	r = starts_before(&w, UINT32_MAX);
+	schedule_outcome(w.s, r, SCHEDULE_OUR_OWN_FAULT, w.now);
+	tap_ok(sleeps_until(&w, w.now + 300),
+		"a probe that failed by our own fault: another one in 5 minutes");
+	w.now += 300;
+	r = starts(&w);
+	gone(&w, r);
+	tap_ok(starts(&w) != 0, "a probe that is removed: another one");
+	end(&w);
+}
+
+static void many_dead(void)
+{
+	struct world w = world();
+	size_t before;
+
+	w.o.concurrency_remote = 1;
+	configure(&w);
+	before = schedule_bytes(w.s);
+	for (uint32_t i = 0; i < 100000; i++) {
+		uint32_t r = mail(&w, SCHEDULE_REMOTE, i, i);
+
+		starts(&w);
+		schedule_outcome(w.s, r, SCHEDULE_HOP_DOWN, w.now);
+		gone(&w, r);
+	}
+	printf("# a hundred thousand hops that do not answer: %zu KB\n",
+		(schedule_bytes(w.s) - before) / 1024);
+	tap_ok(schedule_bytes(w.s) - before < 1500000, "what is remembered of dead hops has a bound");
 	end(&w);
 }
 
@@ -755,8 +809,39 @@ static void million(void)
 	end(&w);
 }
 
+/* The machine slept: a year's seconds, each with somebody. */
+static void long_sleep(void)
+{
+	struct world w = world();
+	double worst = 0, ms;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < 500000; i++) {
+		uint32_t r = mail(&w, SCHEDULE_REMOTE, 1, 1);
+
+		schedule_remove(w.s, message_of(&w, r));
+		table_recipient(w.t, r)->due = START + 1 + i * 61;
+		schedule_add(w.s, r, SCHEDULE_REMOTE);
+	}
+	w.o.concurrency_remote = 0;
+	configure(&w);
+	w.now += 500000U * 61 + 1;
+	do {
+		ms = now_ms();
+		schedule_next(w.s, w.now, &w.e);
+		ms = now_ms() - ms;
+		if (ms > worst)
+			worst = ms;
+		n++;
+	} while (w.e.wake <= w.now);
+	printf("# a year later: %u calls, the longest %.2f ms\n", n, worst);
+	tap_ok(worst < 20 && w.e.wake == UINT32_MAX, "a year later: no call takes long");
+	end(&w);
+}
+
 int main(void)
 {
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	table_of_times();
 	slow_delivery();
 	restart();
@@ -766,6 +851,8 @@ int main(void)
 	dead_hop();
 	hop_dies_in_use();
 	dead_and_old();
+	probes();
+	many_dead();
 	fairness();
 	fair_when_full();
 	no_starvation();
@@ -775,5 +862,6 @@ int main(void)
 	removed();
 	anything();
 	million();
+	long_sleep();
 	return tap_end();
 }
