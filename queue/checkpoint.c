@@ -47,12 +47,12 @@ static int copy_out(const struct store *s, uint64_t id, const struct record *r)
 		return -1;
 	}
 	f.envelope = (char *)envelope;
-	f.check = checksum_of(&s->log.sum, message, f.about.bytes);
+	f.check = checksum_of(&s->journal.sum, message, f.about.bytes);
 	fd = shelf_create(s->shelf_dir, id);
 	if (fd == -1)
 		return -1;
 	if (fs_pwrite_all(fd, message, f.about.bytes, SHELF_ROOM) == 0)
-		result = shelf_finish(fd, &s->log.sum, &f, false);
+		result = shelf_finish(fd, &s->journal.sum, &f, false);
 	saved = errno;
 	close(fd);
 	errno = saved;
@@ -65,7 +65,7 @@ static int move_one(const struct store *s, uint64_t id, int segment_fd, uint64_t
 	char *memory;
 	int result, saved;
 
-	if (log_read(&s->log, segment_fd, segment, at, &r, &memory) == -1)
+	if (journal_read(&s->journal, segment_fd, segment, at, &r, &memory) == -1)
 		return -1;
 	result = copy_out(s, id, &r);
 	saved = errno;
@@ -177,7 +177,7 @@ static void synced(struct disk_job *job, void *arg)
 static bool is_old(struct store *s, const struct message *m)
 {
 	return !(m->flags & (TABLE_SHELVED | TABLE_ARRIVING)) &&
-	       log_segment_of(m->place) + YOUNG < s->checkpoint.next;
+	       journal_segment_of(m->place) + YOUNG < s->checkpoint.next;
 }
 
 static void gather(struct store *s, struct moving *m)
@@ -196,9 +196,9 @@ static void gather(struct store *s, struct moving *m)
 		if (!is_old(s, row))
 			continue;
 		m->from[m->count].id = row->id;
-		m->from[m->count].segment = log_segment_of(row->place);
-		m->from[m->count].fd = log_segment(&s->log, log_segment_of(row->place))->fd;
-		m->from[m->count].at = log_offset_of(row->place);
+		m->from[m->count].segment = journal_segment_of(row->place);
+		m->from[m->count].fd = journal_segment(&s->journal, journal_segment_of(row->place))->fd;
+		m->from[m->count].at = journal_offset_of(row->place);
 		m->count++;
 	}
 }
@@ -249,14 +249,14 @@ static void step_move(struct store *s)
 static bool is_due(const struct store *s, bool all)
 {
 	const struct checkpoint *c = &s->checkpoint;
-	const uint64_t current = s->log.segments[s->log.count - 1].number;
+	const uint64_t current = s->journal.segments[s->journal.count - 1].number;
 	const uint64_t large =
-		c->snapshot.bytes / s->log.segment_bytes; /* it shall not be most of what is written */
+		c->snapshot.bytes / s->journal.segment_bytes; /* it shall not be most of what is written */
 
 	if (clock_ms() < c->retry_ms)
 		return false;
 	if (all)
-		return c->start != current || s->log.at > SEGMENT_HEAD;
+		return c->start != current || s->journal.at > SEGMENT_HEAD;
 	return current - c->start >= OFTEN + large;
 }
 
@@ -265,13 +265,13 @@ static void step_begin(struct store *s, bool all)
 {
 	struct checkpoint *c = &s->checkpoint;
 
-	if (!is_due(s, all) || s->log.in_flight > 0)
+	if (!is_due(s, all) || s->journal.in_flight > 0)
 		return;
-	if (log_fills(&s->log))
-		log_write(&s->log);
-	if (!log_turn_over(&s->log))
+	if (journal_fills(&s->journal))
+		journal_write(&s->journal);
+	if (!journal_turn_over(&s->journal))
 		return;
-	c->next = s->log.segments[s->log.count - 1].number;
+	c->next = s->journal.segments[s->journal.count - 1].number;
 	c->walk = 0;
 	c->walked = all || c->next <= YOUNG + 1;
 	c->step = CHECKPOINT_DRAIN;
@@ -284,11 +284,11 @@ static void step_write(struct store *s)
 
 	if (c->snapshot.job == NULL) {
 		struct snapshot_head h = {
-			.start = c->next, .next_id = s->next_id, .next_batch = s->log.next_batch
+			.start = c->next, .next_id = s->next_id, .next_batch = s->journal.next_batch
 		};
 
-		memcpy(h.key, s->log.key, sizeof h.key);
-		if (snapshot_begin(&c->snapshot, s->dir, &s->log.sum, &h) == -1) {
+		memcpy(h.key, s->journal.key, sizeof h.key);
+		if (snapshot_begin(&c->snapshot, s->dir, &s->journal.sum, &h) == -1) {
 			give_up(s, errno);
 			return;
 		}
@@ -301,7 +301,7 @@ static void step_write(struct store *s)
 	}
 	c->start = c->next;
 	c->step = CHECKPOINT_IDLE;
-	log_free_below(&s->log, c->start);
+	journal_free_below(&s->journal, c->start);
 }
 
 void checkpoint_turn(struct store *s, bool all)
@@ -315,7 +315,7 @@ void checkpoint_turn(struct store *s, bool all)
 		step_begin(s, all);
 		break;
 	case CHECKPOINT_DRAIN: /* its last batch may not be in the table yet */
-		if (s->log.in_flight == 0)
+		if (s->journal.in_flight == 0)
 			c->step = CHECKPOINT_MOVE;
 		break;
 	case CHECKPOINT_MOVE:
@@ -331,7 +331,7 @@ void checkpoint_turn(struct store *s, bool all)
 
 bool checkpoint_busy(const struct store *s)
 {
-	const bool can = s->log.spare.fd != -1 || s->log.making;
+	const bool can = s->journal.spare.fd != -1 || s->journal.making;
 
 	return s->checkpoint.step != CHECKPOINT_IDLE || (s->closing && can && is_due(s, true));
 }

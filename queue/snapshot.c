@@ -56,6 +56,7 @@ struct snapshot_job {
 	int dir, fd;
 	const struct checksum *sum;
 	uint32_t at; /* the row after which the next block begins */
+	bool walked; /* that was the last row */
 	bool away;   /* the disk has it */
 	bool last;   /* this block ends the file */
 	bool over;
@@ -123,9 +124,15 @@ static int fill_block(struct snapshot_job *j, struct table *t)
 
 	if (room(j, sizeof b) == NULL)
 		return -1;
-	while (j->len - begin < BLOCK && (j->at = table_each(t, j->at)) != 0) {
-		const struct message *m = table_message(t, j->at);
+	while (!j->walked && j->len - begin < BLOCK) {
+		const struct message *m;
 
+		j->at = table_each(t, j->at);
+		if (j->at == 0) {
+			j->walked = true;
+			break;
+		}
+		m = table_message(t, j->at);
 		/* what arrives just now stands in the log behind our beginning */
 		if (m->flags & TABLE_ARRIVING)
 			continue;
@@ -136,7 +143,7 @@ static int fill_block(struct snapshot_job *j, struct table *t)
 	b.bytes = (uint32_t)(j->len - begin - sizeof b);
 	b.check = checksum_of(j->sum, j->block + begin + sizeof b, b.bytes);
 	memcpy(j->block + begin, &b, sizeof b);
-	j->last = b.rows == 0 && j->at == 0;
+	j->last = b.rows == 0;
 	return 0;
 }
 

@@ -135,7 +135,7 @@ struct store *store_open(const char *directory, const struct store_options *o, s
 			return s;
 		snprintf(why, why_size, "unable to start a thread: %s", strerror(errno));
 	}
-	log_close(&s->log);
+	journal_close(&s->journal);
 	close_descriptors(s);
 	free(s);
 	return NULL;
@@ -186,17 +186,18 @@ void store_turn(struct store *s)
 	look_at_space(s, now_ms);
 	checkpoint_turn(s, s->closing);
 	/* one at a time: what comes while it is written shares the next flush */
-	if (s->log.in_flight == 0 && log_fills(&s->log) && (s->eager || now_ms >= s->marks_ms)) {
+	if (s->journal.in_flight == 0 && journal_fills(&s->journal) &&
+		(s->eager || now_ms >= s->marks_ms)) {
 		s->eager = false;
 		s->marks_ms = CLOCK_NEVER;
-		log_write(&s->log);
+		journal_write(&s->journal);
 	}
-	log_prepare(&s->log, now_ms);
+	journal_prepare(&s->journal, now_ms);
 }
 
 static bool is_busy(const struct store *s)
 {
-	return s->log.in_flight > 0 || log_fills(&s->log) || checkpoint_busy(s);
+	return s->journal.in_flight > 0 || journal_fills(&s->journal) || checkpoint_busy(s);
 }
 
 void store_close(struct store *s)
@@ -213,7 +214,7 @@ void store_close(struct store *s)
 	disk_close(&s->flush);
 	disk_close(&s->slow);
 	checkpoint_close(s);
-	log_close(&s->log);
+	journal_close(&s->journal);
 	close_descriptors(s);
 	free(s);
 }
@@ -222,7 +223,7 @@ void store_close(struct store *s)
 
 void store_leaves(struct store *s, uint64_t place)
 {
-	struct segment *segment = log_segment(&s->log, log_segment_of(place));
+	struct segment *segment = journal_segment(&s->journal, journal_segment_of(place));
 
 	if (segment != NULL)
 		segment->live--;
@@ -287,7 +288,7 @@ static int in_memory(const char *p, size_t n)
 
 static int read_logged(struct store *s, const struct message *m, struct store_content *c)
 {
-	const struct segment *segment = log_segment(&s->log, log_segment_of(m->place));
+	const struct segment *segment = journal_segment(&s->journal, journal_segment_of(m->place));
 	struct record r;
 	struct record_message about;
 	const char *envelope, *message;
@@ -297,7 +298,8 @@ static int read_logged(struct store *s, const struct message *m, struct store_co
 		errno = EBADMSG;
 		return -1;
 	}
-	if (log_read(&s->log, segment->fd, segment->number, log_offset_of(m->place), &r, &memory) == -1)
+	if (journal_read(&s->journal, segment->fd, segment->number, journal_offset_of(m->place), &r,
+		    &memory) == -1)
 		return -1;
 	if (r.id != m->id || r.kind != RECORD_MESSAGE || !store_split(&r, &about, &envelope, &message)) {
 		free(memory);
@@ -315,7 +317,7 @@ static int read_shelved(struct store *s, const struct message *m, struct store_c
 {
 	struct shelf_file f;
 
-	c->message = shelf_open(s->shelf_dir, m->id, &s->log.sum, &f);
+	c->message = shelf_open(s->shelf_dir, m->id, &s->journal.sum, &f);
 	c->memory = f.envelope;
 	c->from = (struct store_origin){ .uid = f.about.uid, .pid = (pid_t)f.about.pid };
 	c->envelope = (struct envelope){ .bytes = f.envelope, .cap = f.about.envelope };
@@ -359,13 +361,13 @@ static void wait_a_little(struct store *s)
 
 static void put(struct store *s, enum record_kind kind, uint64_t id, const void *p, size_t n)
 {
-	char *room = log_room(&s->log, n);
+	char *room = journal_room(&s->journal, n);
 
 	if (room == NULL) /* the table is right all the same; a snapshot will say so */
 		return;
 	if (n > 0)
 		memcpy(room, p, n);
-	log_put(&s->log, kind, id, n);
+	journal_put(&s->journal, kind, id, n);
 	wait_a_little(s);
 }
 
@@ -389,11 +391,11 @@ void store_mark_message(struct store *s, uint32_t message)
 
 /* Its file goes when the log says for good that it is not needed. */
 struct unshelve {
-	struct log_waiter waiter;
+	struct journal_waiter waiter;
 	uint64_t id;
 };
 
-static void may_go(struct log_waiter *w, void *arg, int error)
+static void may_go(struct journal_waiter *w, void *arg, int error)
 {
 	struct unshelve *u = (struct unshelve *)w;
 
@@ -406,14 +408,14 @@ static void unshelve_later(struct store *s, uint64_t id)
 {
 	struct unshelve *u = calloc(1, sizeof *u);
 
-	if (u == NULL || s->log.filling == NULL) { /* the next start finds it */
+	if (u == NULL || s->journal.filling == NULL) { /* the next start finds it */
 		free(u);
 		return;
 	}
 	u->id = id;
 	u->waiter.settled = may_go;
 	u->waiter.stays = true;
-	log_wait(&s->log, &u->waiter);
+	journal_wait(&s->journal, &u->waiter);
 }
 
 void store_end(struct store *s, uint32_t message)

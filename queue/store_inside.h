@@ -5,7 +5,7 @@
 
 #include "queue/checkpoint.h"
 #include "queue/disk.h"
-#include "queue/log.h"
+#include "queue/journal.h"
 #include "queue/snapshot.h"
 #include "queue/store.h"
 
@@ -18,7 +18,7 @@ struct store {
 	struct store_events events;
 	uint64_t floor_bytes;
 	struct disk flush, slow;
-	struct log log;
+	struct journal journal;
 	struct checkpoint checkpoint;
 	uint64_t next_id;
 	int64_t marks_ms; /* when what may wait must be written; CLOCK_NEVER: nothing waits */

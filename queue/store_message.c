@@ -32,7 +32,7 @@ struct large {
 };
 
 struct store_message {
-	struct log_waiter waiter;
+	struct journal_waiter waiter;
 	struct store *store;
 	void *owner;
 	struct store_message *next, **from; /* of all that arrive */
@@ -144,7 +144,7 @@ void store_message_turn(struct store *s)
 		s->late = m->next_late;
 		tell(m, m->error);
 	}
-	if (!s->congested || s->log.backlog > CONGESTED / 2)
+	if (!s->congested || s->journal.backlog > CONGESTED / 2)
 		return;
 	s->congested = false;
 	for (struct store_message *next = s->arriving; (m = next) != NULL;) {
@@ -156,7 +156,7 @@ void store_message_turn(struct store *s)
 
 /* ---- a record of it ------------------------------------------------------------------------------------- */
 
-static void settled(struct log_waiter *w, void *arg, int error)
+static void settled(struct journal_waiter *w, void *arg, int error)
 {
 	struct store_message *m = (struct store_message *)w;
 	struct store *s = arg;
@@ -187,7 +187,7 @@ static int record(struct store_message *m, enum record_kind kind)
 	struct store *s = m->store;
 	const size_t bytes = kind == RECORD_MESSAGE ? m->about.bytes : 0;
 	const size_t length = sizeof m->about + m->about.envelope + bytes;
-	char *to = log_room(&s->log, length);
+	char *to = journal_room(&s->journal, length);
 	struct message *row;
 
 	if (to == NULL)
@@ -200,11 +200,11 @@ static int record(struct store_message *m, enum record_kind kind)
 	put(to, m->bytes, bytes);
 	row = table_message(s->table, m->row);
 	row->flags |= kind == RECORD_SHELVED ? TABLE_ARRIVING | TABLE_SHELVED : TABLE_ARRIVING;
-	row->place = log_put(&s->log, kind, m->id, length);
+	row->place = journal_put(&s->journal, kind, m->id, length);
 	if (kind == RECORD_MESSAGE)
-		log_segment(&s->log, log_segment_of(row->place))->live++;
+		journal_segment(&s->journal, journal_segment_of(row->place))->live++;
 	m->waiter.settled = settled;
-	log_wait(&s->log, &m->waiter);
+	journal_wait(&s->journal, &m->waiter);
 	s->eager = true;
 	return 0;
 }
@@ -238,7 +238,7 @@ static int write_last(struct large *l)
 {
 	l->file.check = checksum_end(l->sum);
 	l->sum = NULL;
-	return shelf_finish(l->fd, &l->store->log.sum, &l->file, true);
+	return shelf_finish(l->fd, &l->store->journal.sum, &l->file, true);
 }
 
 static void run_large(struct disk_job *job)
@@ -301,7 +301,7 @@ static int become_large(struct store_message *m)
 	l->fd = -1;
 	l->message = m;
 	l->store = m->store;
-	l->sum = checksum_begin(&m->store->log.sum);
+	l->sum = checksum_begin(&m->store->journal.sum);
 	if (l->sum == NULL) {
 		free_large(l);
 		return -1;
@@ -367,7 +367,7 @@ static int gather(struct store_message *m, const char *p, size_t n)
 
 bool store_busy(const struct store_message *m)
 {
-	if (m->large == NULL && m->store->log.backlog > CONGESTED) {
+	if (m->large == NULL && m->store->journal.backlog > CONGESTED) {
 		m->store->congested = true;
 		return true;
 	}

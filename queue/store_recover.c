@@ -50,7 +50,7 @@ static void add_message(struct recovery *r, const struct record *record, uint64_
 	if (record->kind == RECORD_SHELVED)
 		table_message(s->table, row)->flags |= TABLE_SHELVED;
 	else
-		log_segment(&s->log, log_segment_of(place))->live++;
+		journal_segment(&s->journal, journal_segment_of(place))->live++;
 }
 
 static void set_state(struct store *s, uint32_t row, const struct record *record)
@@ -143,7 +143,7 @@ static void read_segment(struct recovery *r, const struct segment *segment, cons
 
 	for (size_t at = SEGMENT_HEAD; at < n; at += used) {
 		record.id = 0;
-		switch (record_read(&r->s->log.sum, segment->number, p + at, n - at, &record, &used)) {
+		switch (record_read(&r->s->journal.sum, segment->number, p + at, n - at, &record, &used)) {
 		case RECORD_WHOLE:
 			r->empty = false;
 			apply(r, &record, segment->number << 32 | at / RECORD_ALIGN);
@@ -189,7 +189,8 @@ static void adopt(struct recovery *r, uint64_t id)
 {
 	struct store *s = r->s;
 	struct shelf_file f;
-	const int fd = table_find(s->table, id) != 0 ? -1 : shelf_open(s->shelf_dir, id, &s->log.sum, &f);
+	const int fd =
+		table_find(s->table, id) != 0 ? -1 : shelf_open(s->shelf_dir, id, &s->journal.sum, &f);
 	uint32_t row;
 
 	if (fd == -1) /* known already, or never finished */
@@ -234,7 +235,7 @@ static int add(struct segment **list, size_t *count, uint64_t number, int fd)
 }
 
 /* Those that are free are known by their heads. has_key: l->key is right. */
-static int open_segment(struct log *l, uint64_t number, bool *has_key)
+static int open_segment(struct journal *l, uint64_t number, bool *has_key)
 {
 	unsigned char key[CHECKSUM_KEY];
 	int fd, free_now = 0;
@@ -252,7 +253,7 @@ static int open_segment(struct log *l, uint64_t number, bool *has_key)
 			: add(&l->segments, &l->count, number, fd);
 }
 
-static int open_segments(struct log *l, bool *has_key)
+static int open_segments(struct journal *l, bool *has_key)
 {
 	uint64_t *numbers;
 	long count = numbers_list(l->dir, ".", &numbers);
@@ -267,7 +268,7 @@ static int open_segments(struct log *l, bool *has_key)
 }
 
 /* The segment that is written to next, for now the last. */
-static int begin_segment(struct log *l)
+static int begin_segment(struct journal *l)
 {
 	const uint64_t number = l->next_segment++;
 	int fd;
@@ -297,10 +298,11 @@ static void drop_lost(struct store *s)
 		const struct message *m = table_message(s->table, row);
 
 		next = table_each(s->table, row);
-		if ((m->flags & TABLE_SHELVED) || log_segment(&s->log, log_segment_of(m->place)) != NULL)
+		if ((m->flags & TABLE_SHELVED) ||
+			journal_segment(&s->journal, journal_segment_of(m->place)) != NULL)
 			continue;
 		store_say(s, "log/%" PRIu64 " is not there: the loss of message %" PRIu64,
-			log_segment_of(m->place), m->id);
+			journal_segment_of(m->place), m->id);
 		table_remove(s->table, row);
 	}
 }
@@ -309,8 +311,9 @@ static void count_live(struct store *s)
 {
 	for (uint32_t row = table_each(s->table, 0); row != 0; row = table_each(s->table, row)) {
 		const struct message *m = table_message(s->table, row);
-		struct segment *segment =
-			m->flags & TABLE_SHELVED ? NULL : log_segment(&s->log, log_segment_of(m->place));
+		struct segment *segment = m->flags & TABLE_SHELVED ? NULL
+								   : journal_segment(&s->journal,
+									     journal_segment_of(m->place));
 
 		if (segment != NULL)
 			segment->live++;
@@ -324,11 +327,11 @@ static int read_snapshot(struct recovery *r, bool *has_key)
 	const int result = snapshot_read(s->dir, &h, s->table);
 
 	if (h.magic[0] != '\0') {
-		memcpy(s->log.key, h.key, sizeof h.key);
+		memcpy(s->journal.key, h.key, sizeof h.key);
 		*has_key = true;
 		r->next_id = h.next_id;
 		r->next_batch = h.next_batch;
-		at_least(&s->log.next_segment, h.start);
+		at_least(&s->journal.next_segment, h.start);
 	}
 	if (result == 0) {
 		r->start = h.start;
@@ -344,17 +347,18 @@ static int read_snapshot(struct recovery *r, bool *has_key)
 
 static int find_key(struct store *s, bool has_key)
 {
-	if (!has_key && (s->log.count > 0 || getrandom(s->log.key, CHECKSUM_KEY, 0) != CHECKSUM_KEY)) {
+	if (!has_key &&
+		(s->journal.count > 0 || getrandom(s->journal.key, CHECKSUM_KEY, 0) != CHECKSUM_KEY)) {
 		errno = EBADMSG; /* nothing of this log can be read */
 		return -1;
 	}
-	checksum_init(&s->log.sum, s->log.key);
-	return table_messages(s->table) > 0 ? 0 : table_use_key(s->table, s->log.key);
+	checksum_init(&s->journal.sum, s->journal.key);
+	return table_messages(s->table) > 0 ? 0 : table_use_key(s->table, s->journal.key);
 }
 
 static int read_log(struct recovery *r)
 {
-	struct log *l = &r->s->log;
+	struct journal *l = &r->s->journal;
 
 	r->empty = false;
 	for (size_t i = 0; i < l->count; i++)
@@ -376,20 +380,20 @@ int store_recover(struct store *s, size_t segment_bytes, char *why, size_t why_s
 	struct recovery r = { .s = s, .next_id = 1, .next_batch = 1 };
 	bool has_key = false;
 
-	log_open(&s->log, s->log_dir, &s->flush, &s->slow, s);
-	s->log.segment_bytes = segment_bytes;
-	s->log.next_segment = 1;
+	journal_open(&s->journal, s->log_dir, &s->flush, &s->slow, s);
+	s->journal.segment_bytes = segment_bytes;
+	s->journal.next_segment = 1;
 	if (read_snapshot(&r, &has_key) == -1)
 		return fail("snapshot", why, why_size);
-	if (open_segments(&s->log, &has_key) == -1 || find_key(s, has_key) == -1)
+	if (open_segments(&s->journal, &has_key) == -1 || find_key(s, has_key) == -1)
 		return fail("log", why, why_size);
 	drop_lost(s);
 	count_live(s);
 	if (read_log(&r) == -1)
 		return fail("the queue", why, why_size);
 	s->next_id = r.next_id;
-	s->log.next_batch = r.next_batch;
+	s->journal.next_batch = r.next_batch;
 	s->checkpoint.start = r.start;
-	log_free_below(&s->log, r.start);
+	journal_free_below(&s->journal, r.start);
 	return 0;
 }

@@ -1,14 +1,14 @@
-/* queue/log.h - records gather in a batch, and all of a batch share one flush.
+/* queue/journal.h - the log that is being written: records gather in a batch, and all of a batch share one flush.
  *
  * Shape   at any time one batch fills while others are on their way to the disk. A batch lies in one segment; the
  *         next one goes to the next segment when this one is full and another is ready, else on at its end.
- *         Whoever waits for a batch leaves a struct log_waiter in it.
+ *         Whoever waits for a batch leaves a struct journal_waiter in it.
  * Units   a place is where a record begins: number of the segment << 32 | bytes / 8.
  * Errors  a batch whose flush failed is never flushed again: its pages may be marked clean. Its messages are told
  *         so; what it said of messages that are kept goes into the next batch, in another segment.
  * Source  fsync(2), and "fsyncgate" of 2018. */
-#ifndef QUEUE_LOG_H
-#define QUEUE_LOG_H
+#ifndef QUEUE_JOURNAL_H
+#define QUEUE_JOURNAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,15 +18,15 @@
 #include "queue/record.h"
 #include "queue/segment.h"
 
-struct log_waiter {
-	struct log_waiter *next;
-	void (*settled)(struct log_waiter *w, void *arg, int error); /* 0, or an errno */
+struct journal_waiter {
+	struct journal_waiter *next;
+	void (*settled)(struct journal_waiter *w, void *arg, int error); /* 0, or an errno */
 	bool stays; /* waits on, when its batch fails, for the one that says the same again */
 };
 
-struct log_batch;
+struct journal_batch;
 
-struct log {
+struct journal {
 	int dir;
 	struct disk *flush; /* writes batches */
 	struct disk *slow;  /* makes segments */
@@ -45,45 +45,45 @@ struct log {
 	size_t at;   /* where the filling batch will begin */
 	bool broken; /* the last segment must not be written to */
 	int broken_by;
-	struct log_batch *filling;
+	struct journal_batch *filling;
 	size_t backlog; /* bytes that are not on the disk yet */
 	size_t in_flight;
 };
 
 /* segments and free have what was found; key is known. The last of segments is empty and is written to next. */
-void log_open(struct log *l, int dir, struct disk *flush, struct disk *slow, void *arg);
-void log_close(struct log *l);
+void journal_open(struct journal *l, int dir, struct disk *flush, struct disk *slow, void *arg);
+void journal_close(struct journal *l);
 
 /* Room for a payload in the batch, then the record itself: its place. NULL with ENOMEM, or what broke the log. */
-char *log_room(struct log *l, size_t length) __attribute__((warn_unused_result));
-uint64_t log_put(struct log *l, enum record_kind kind, uint64_t id, size_t length);
-void log_wait(struct log *l, struct log_waiter *w); /* for the batch that fills */
+char *journal_room(struct journal *l, size_t length) __attribute__((warn_unused_result));
+uint64_t journal_put(struct journal *l, enum record_kind kind, uint64_t id, size_t length);
+void journal_wait(struct journal *l, struct journal_waiter *w); /* for the batch that fills */
 
-bool log_fills(const struct log *l); /* is there anything to write? */
-void log_write(struct log *l);       /* gives the batch to the disk */
+bool journal_fills(const struct journal *l); /* is there anything to write? */
+void journal_write(struct journal *l);       /* gives the batch to the disk */
 
 /* From the next batch on, another segment, if one is ready. False: none is. */
-bool log_turn_over(struct log *l);
+bool journal_turn_over(struct journal *l);
 
-struct segment *log_segment(struct log *l, uint64_t number);
-static inline uint64_t log_segment_of(uint64_t place)
+struct segment *journal_segment(struct journal *l, uint64_t number);
+static inline uint64_t journal_segment_of(uint64_t place)
 {
 	return place >> 32;
 }
-static inline size_t log_offset_of(uint64_t place)
+static inline size_t journal_offset_of(uint64_t place)
 {
 	return (size_t)(place & UINT32_MAX) * RECORD_ALIGN;
 }
 
 /* A record, whole and verified, by the descriptor and number of its segment; r points into *memory, to be freed. In
  * any thread: what it looks at does not change. */
-int log_read(const struct log *l, int fd, uint64_t segment, size_t at, struct record *r, char **memory)
-	__attribute__((warn_unused_result));
+int journal_read(const struct journal *l, int fd, uint64_t segment, size_t at, struct record *r,
+	char **memory) __attribute__((warn_unused_result));
 
 /* Nothing below that number is needed but the messages that live there. */
-void log_free_below(struct log *l, uint64_t number);
+void journal_free_below(struct journal *l, uint64_t number);
 
 /* Sees to a spare segment. */
-void log_prepare(struct log *l, int64_t now_ms);
+void journal_prepare(struct journal *l, int64_t now_ms);
 
 #endif

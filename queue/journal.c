@@ -1,4 +1,4 @@
-#include "queue/log.h"
+#include "queue/journal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,37 +14,37 @@ enum {
 	RETRY_MS = 10 * 1000
 };
 
-struct log_batch {
+struct journal_batch {
 	struct disk_job job;
-	struct log *log;
+	struct journal *journal;
 	int fd;
 	uint64_t segment, number;
 	size_t at;
 	char *bytes;
 	size_t len, cap;
-	struct log_waiter *waiters, **last;
+	struct journal_waiter *waiters, **last;
 	int error;
 };
 
 /* ---- the batch that fills ------------------------------------------------------------------------------- */
 
-static struct segment *current(struct log *l)
+static struct segment *current(struct journal *l)
 {
 	return &l->segments[l->count - 1];
 }
 
-static struct log_batch *new_batch(struct log *l)
+static struct journal_batch *new_batch(struct journal *l)
 {
-	struct log_batch *b;
+	struct journal_batch *b;
 
-	if (l->broken && !log_turn_over(l)) {
+	if (l->broken && !journal_turn_over(l)) {
 		errno = l->broken_by;
 		return NULL;
 	}
 	b = calloc(1, sizeof *b);
 	if (b == NULL)
 		return NULL;
-	b->log = l;
+	b->journal = l;
 	b->fd = current(l)->fd;
 	b->segment = current(l)->number;
 	b->number = l->next_batch++;
@@ -53,7 +53,7 @@ static struct log_batch *new_batch(struct log *l)
 	return b;
 }
 
-static int grow(struct log_batch *b, size_t by)
+static int grow(struct journal_batch *b, size_t by)
 {
 	size_t cap = b->cap == 0 ? BATCH_FIRST : b->cap;
 	char *more;
@@ -70,7 +70,7 @@ static int grow(struct log_batch *b, size_t by)
 	return 0;
 }
 
-char *log_room(struct log *l, size_t length)
+char *journal_room(struct journal *l, size_t length)
 {
 	if (l->filling == NULL)
 		l->filling = new_batch(l);
@@ -79,9 +79,9 @@ char *log_room(struct log *l, size_t length)
 	return l->filling->bytes + l->filling->len + RECORD_HEAD;
 }
 
-uint64_t log_put(struct log *l, enum record_kind kind, uint64_t id, size_t length)
+uint64_t journal_put(struct journal *l, enum record_kind kind, uint64_t id, size_t length)
 {
-	struct log_batch *b = l->filling;
+	struct journal_batch *b = l->filling;
 	const struct record r = {
 		.kind = kind, .segment = b->segment, .batch = b->number, .id = id, .length = length
 	};
@@ -93,21 +93,21 @@ uint64_t log_put(struct log *l, enum record_kind kind, uint64_t id, size_t lengt
 	return place;
 }
 
-void log_wait(struct log *l, struct log_waiter *w)
+void journal_wait(struct journal *l, struct journal_waiter *w)
 {
 	w->next = NULL;
 	*l->filling->last = w;
 	l->filling->last = &w->next;
 }
 
-bool log_fills(const struct log *l)
+bool journal_fills(const struct journal *l)
 {
 	return l->filling != NULL && l->filling->len > 0;
 }
 
 /* ---- to the disk ---------------------------------------------------------------------------------------- */
 
-static void free_batch(struct log_batch *b)
+static void free_batch(struct journal_batch *b)
 {
 	free(b->bytes);
 	free(b);
@@ -115,7 +115,7 @@ static void free_batch(struct log_batch *b)
 
 static void run(struct disk_job *job)
 {
-	struct log_batch *b = (struct log_batch *)job;
+	struct journal_batch *b = (struct journal_batch *)job;
 
 	b->error = fs_pwrite_all(b->fd, b->bytes, b->len, (off_t)b->at) == -1 || fdatasync(b->fd) == -1
 			   ? errno
@@ -124,7 +124,7 @@ static void run(struct disk_job *job)
 
 /* What a batch that failed said of messages that are kept is said again; of those that it brought, that they are
  * none: who knows what reached the disk. */
-static void say_again(struct log *l, const struct log_batch *b)
+static void say_again(struct journal *l, const struct journal_batch *b)
 {
 	struct record r;
 	size_t used;
@@ -134,32 +134,32 @@ static void say_again(struct log *l, const struct log_batch *b)
 					   &used) == RECORD_WHOLE &&
 				   r.kind != RECORD_MESSAGE && r.kind != RECORD_SHELVED;
 		const size_t length = again ? r.length : 0;
-		char *room = log_room(l, length);
+		char *room = journal_room(l, length);
 
 		if (room == NULL) /* a message may come twice then, and none is lost */
 			return;
 		if (length > 0)
 			memcpy(room, r.payload, length);
-		log_put(l, again ? r.kind : RECORD_END, r.id, length);
+		journal_put(l, again ? r.kind : RECORD_END, r.id, length);
 	}
 }
 
-static void settle(struct log *l, struct log_batch *b, int error)
+static void settle(struct journal *l, struct journal_batch *b, int error)
 {
-	struct log_waiter *next;
+	struct journal_waiter *next;
 
-	for (struct log_waiter *w = b->waiters; w != NULL; w = next) {
+	for (struct journal_waiter *w = b->waiters; w != NULL; w = next) {
 		next = w->next;
 		if (error != 0 && w->stays && l->filling != NULL)
-			log_wait(l, w);
+			journal_wait(l, w);
 		else
 			w->settled(w, l->arg, error);
 	}
 }
 
-static void fail(struct log *l, struct log_batch *b)
+static void fail(struct journal *l, struct journal_batch *b)
 {
-	struct log_batch *filling = l->filling;
+	struct journal_batch *filling = l->filling;
 
 	if (b->segment == current(l)->number) {
 		l->broken = true;
@@ -181,8 +181,8 @@ static void fail(struct log *l, struct log_batch *b)
 
 static void done(struct disk_job *job, void *arg)
 {
-	struct log_batch *b = (struct log_batch *)job;
-	struct log *l = b->log;
+	struct journal_batch *b = (struct journal_batch *)job;
+	struct journal *l = b->journal;
 
 	(void)arg;
 	l->backlog -= b->len;
@@ -194,14 +194,14 @@ static void done(struct disk_job *job, void *arg)
 	free_batch(b);
 }
 
-void log_write(struct log *l)
+void journal_write(struct journal *l)
 {
-	struct log_batch *b = l->filling;
+	struct journal_batch *b = l->filling;
 
 	l->filling = NULL;
 	l->at = b->at + b->len;
 	if (l->at >= l->segment_bytes)
-		log_turn_over(l); /* if it can; else this one grows */
+		journal_turn_over(l); /* if it can; else this one grows */
 	l->in_flight++;
 	b->job.run = run;
 	b->job.done = done;
@@ -210,7 +210,8 @@ void log_write(struct log *l)
 
 /* ---- reading -------------------------------------------------------------------------------------------- */
 
-int log_read(const struct log *l, int fd, uint64_t segment, size_t at, struct record *r, char **memory)
+int journal_read(
+	const struct journal *l, int fd, uint64_t segment, size_t at, struct record *r, char **memory)
 {
 	char head[RECORD_HEAD];
 	size_t n, used;
@@ -247,7 +248,7 @@ static int add_segment(struct segment **list, size_t *count, const struct segmen
 	return 0;
 }
 
-bool log_turn_over(struct log *l)
+bool journal_turn_over(struct journal *l)
 {
 	if (l->spare.fd == -1 || l->filling != NULL ||
 		add_segment(&l->segments, &l->count, &l->spare) == -1)
@@ -258,7 +259,7 @@ bool log_turn_over(struct log *l)
 	return true;
 }
 
-struct segment *log_segment(struct log *l, uint64_t number)
+struct segment *journal_segment(struct journal *l, uint64_t number)
 {
 	for (size_t i = l->count; i > 0; i--) /* mostly one of the last */
 		if (l->segments[i - 1].number == number)
@@ -266,7 +267,7 @@ struct segment *log_segment(struct log *l, uint64_t number)
 	return NULL;
 }
 
-void log_free_below(struct log *l, uint64_t number)
+void journal_free_below(struct journal *l, uint64_t number)
 {
 	size_t kept = 0;
 
@@ -283,7 +284,7 @@ void log_free_below(struct log *l, uint64_t number)
 /* A spare is made: of one that is free, or anew. Others that are free go. */
 struct making {
 	struct disk_job job;
-	struct log *log;
+	struct journal *journal;
 	struct segment from; /* fd -1: a new one */
 	struct segment spare;
 	int error;
@@ -292,7 +293,7 @@ struct making {
 static void make(struct disk_job *job)
 {
 	struct making *m = (struct making *)job;
-	const struct log *l = m->log; /* what it reads there does not change */
+	const struct journal *l = m->journal; /* what it reads there does not change */
 	int result;
 
 	if (m->from.fd == -1) {
@@ -311,7 +312,7 @@ static void make(struct disk_job *job)
 static void made(struct disk_job *job, void *arg)
 {
 	struct making *m = (struct making *)job;
-	struct log *l = m->log;
+	struct journal *l = m->journal;
 
 	(void)arg;
 	l->making = false;
@@ -322,7 +323,7 @@ static void made(struct disk_job *job, void *arg)
 	free(m);
 }
 
-static void remove_surplus(struct log *l)
+static void remove_surplus(struct journal *l)
 {
 	while (l->free_count > FREE_MAX) {
 		const struct segment *s = &l->free[--l->free_count];
@@ -332,7 +333,7 @@ static void remove_surplus(struct log *l)
 	}
 }
 
-void log_prepare(struct log *l, int64_t now_ms)
+void journal_prepare(struct journal *l, int64_t now_ms)
 {
 	struct making *m;
 
@@ -342,7 +343,7 @@ void log_prepare(struct log *l, int64_t now_ms)
 	m = calloc(1, sizeof *m);
 	if (m == NULL)
 		return;
-	m->log = l;
+	m->journal = l;
 	m->from.fd = -1;
 	if (l->free_count > 0)
 		m->from = l->free[--l->free_count];
@@ -355,7 +356,7 @@ void log_prepare(struct log *l, int64_t now_ms)
 
 /* ---- as a whole ----------------------------------------------------------------------------------------- */
 
-void log_open(struct log *l, int dir, struct disk *flush, struct disk *slow, void *arg)
+void journal_open(struct journal *l, int dir, struct disk *flush, struct disk *slow, void *arg)
 {
 	l->dir = dir;
 	l->flush = flush;
@@ -372,7 +373,7 @@ static void close_all(struct segment *list, size_t count)
 	free(list);
 }
 
-void log_close(struct log *l)
+void journal_close(struct journal *l)
 {
 	if (l->filling != NULL)
 		free_batch(l->filling);
