@@ -181,7 +181,7 @@ void event_message(const struct session *s, const struct door_answer *a, uint64_
 	put_address(&line, "from", s->sender.text);
 	put_number(&line, "rcpts", s->envelope.recipients);
 	put_number(&line, "bytes", bytes);
-	put_number(&line, "qp", (uint64_t)s->door->pid);
+	put_number(&line, "qp", s->door->qp);
 	put_known(&line, "tags", policy_ask_tags(s));
 	end(&line, s, a->letter == 'K' ? NULL : a->text);
 }

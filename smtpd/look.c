@@ -13,6 +13,7 @@
 #include "base/house.h"
 #include "base/spawn.h"
 #include "net/obey.h"
+#include "queue/door.h"
 #include "smtpd/extensions.h"
 #include "smtpd/policy_line.h"
 
@@ -136,16 +137,28 @@ static bool can_run(const char *command)
 	return spawn_finds(word);
 }
 
+/* NULL: there is a server, or a program that can be run. */
+static const char *trouble_of(const char *queue)
+{
+	static struct door door;
+	const char *trouble;
+
+	if (strncmp(queue, "unix:", 5) != 0)
+		return can_run(queue) ? NULL : "it cannot be run";
+	trouble = door_open(&door, queue, 0);
+	door_close(&door);
+	return trouble;
+}
+
 static void check_queue(const struct settings *s)
 {
-	static const char unix_door[] = "unix:";
-	const char *unknown;
+	const char *trouble = trouble_of(s->queue), *unknown;
 
-	if (strncmp(s->queue, unix_door, strlen(unix_door)) == 0 || !can_run(s->queue)) {
+	if (trouble != NULL) {
 		say("error", "queue",
-			"%s cannot be run: every message is answered 451; set QMAILQUEUE or "
-			"control/queue to a program",
-			s->queue);
+			"%s: %s; every message is answered 451. QMAILQUEUE and control/queue name a socket "
+			"(unix:PATH) or a program",
+			s->queue, trouble);
 		refuses = true;
 		return;
 	}

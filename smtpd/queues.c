@@ -64,7 +64,7 @@ struct door *queues_find(struct queues *q, const char *name)
 bool queues_lost(const struct queues *q)
 {
 	for (unsigned i = 0; i < q->count; i++)
-		if (q->at[i].door.broker.sock == -1)
+		if (door_lost(&q->at[i].door))
 			return true;
 	return false;
 }

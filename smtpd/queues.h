@@ -1,9 +1,9 @@
 /* queues.h - the queue that messages go to, and others that a policy may name for one: control/queues.
  *
- * Shape   a line a queue, NAME COMMAND...; each has a door of its own, opened with the usual one's before smtpd
+ * Shape   a line a queue, NAME and a command or unix:PATH; each has a door of its own, opened with the usual one's before smtpd
  *         locks itself.
- * Errors  queues_open gives NULL, or a sentence that names the line. A command that cannot be used is trouble:
- *         it answers messages with 451. */
+ * Errors  queues_open gives NULL, or a sentence that names the line. A command or a socket that cannot be used is
+ *         trouble: it answers messages with 451. */
 #ifndef SMTPD_QUEUES_H
 #define SMTPD_QUEUES_H
 
@@ -31,7 +31,7 @@ const char *queues_open(struct queues *q, const char *usual, const struct contro
 /* "": the usual one. NULL: there is no queue of this name. */
 struct door *queues_find(struct queues *q, const char *name);
 
-/* One had to be given up: this process ends with its session. */
+/* One had to be given up, or its server is gone: this process ends with its session. Between messages. */
 bool queues_lost(const struct queues *q);
 
 void queues_close(struct queues *q);

@@ -225,6 +225,6 @@ void reply_put_answer(struct session *s, const struct door_answer *a)
 	str_putc(&words, ' ');
 	str_putu(&words, (unsigned long)time(NULL));
 	str_puts(&words, " qp ");
-	str_putu(&words, (unsigned long)s->door->pid);
+	str_putu(&words, s->door->qp);
 	put_line(s, replies[REPLY_QUEUED].code, ' ', replies[REPLY_QUEUED].status, words.s);
 }

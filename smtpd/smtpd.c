@@ -150,7 +150,8 @@ static int serve(void)
 /* Is the connection that we were handed one that a fresh process would treat as we do? */
 static bool is_for_us(const struct fresh *fresh)
 {
-	return fresh_is(fresh) && resident_same_place() && policy_ask_is_quiet(&policies);
+	return fresh_is(fresh) && resident_same_place() && policy_ask_is_quiet(&policies) &&
+	       !queues_lost(&queues); /* the queue server was started anew: no lock lets us connect again */
 }
 
 /* There is none, or it has not been lost. */

@@ -581,7 +581,7 @@ queue_program() {
 	[[ "$output" = *'warning  rcpthosts      is not there'*"echo your.domain >$PORTERO_HOME/control/rcpthosts"* ]]
 	[[ "$output" = *'warning  queuecan       BIG: none of'* ]]
 	QMAILQUEUE=/nonexistent run -100 "$BIN/smtpd" --check
-	[[ "$output" = *'error    queue          /nonexistent cannot be run'* ]]
+	[[ "$output" = *'error    queue          /nonexistent: it cannot be run; every message is answered 451'* ]]
 	rm "$PORTERO_HOME/control/me"
 	run -100 "$BIN/smtpd" --check
 	[[ "$output" = *'error    me '*'421; write this host'* ]]

@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# The door of the queue: smtpd and qmail-queue hand in by a socket; queue-sink and a server of the tests take it.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return 1
+	PATH=$BIN:$PATH
+	export PORTERO_HOME=$PWD/home TCPREMOTEIP=192.0.2.7 PROTO=TCP
+	unset RELAYCLIENT DATABYTES TCPREMOTEHOST TCPREMOTEINFO TCPLOCALHOST TCPLOCALIP QMAILQUEUE QUEUECAN XCLIENT
+	mkdir -p home/control home/run
+	echo mx.example.org >home/control/me
+	echo example.org >home/control/rcpthosts
+}
+
+# played WHAT...: the server of door.py, at the default place.
+played() {
+	rm -f home/run/queue
+	background timeout 60 python3 "$BATS_TEST_DIRNAME/door.py" home/run/queue "$@"
+	SERVED=$PID
+	wait_for test -S home/run/queue
+}
+
+# say LINE ...: a line @FILE stands for the lines of that file.
+say() {
+	local line
+
+	for line in "$@"; do
+		case $line in
+		@*) sed 's/$/\r/' "${line#@}" ;;
+		*) printf '%s\r\n' "$line" ;;
+		esac
+	done | timeout 20 smtpd 2>>log | tr -d '\r'
+}
+
+one=('MAIL FROM:<s@client.example>' 'RCPT TO:<u@example.org>' DATA)
+
+# ---- smtpd ---------------------------------------------------------------------------------------------
+
+@test "smtpd hands in by the socket at its default place; the reply names the number of the message" {
+	played
+	run -0 say 'EHLO c' "${one[@]}" 'Subject: x' '' hello . "${one[@]}" second . QUIT
+	[[ "${lines[-6]}" =~ ^'250 2.0.0 ok '[0-9]+' qp 4711'$ ]]
+	[[ "${lines[-2]}" =~ ^'250 2.0.0 ok '[0-9]+' qp 4712'$ ]]
+	[ "$(tail -n 3 got.1)" = $'Subject: x\n\nhello' ]
+	[[ "$(head -n 1 got.1)" = 'Received: from '* ]]
+	[ "$(cat got.1.envelope)" = 'Fs@client.example|Tu@example.org||' ]
+	[ "$(tail -n 1 got.2)" = second ]
+	grep -q 'code=250 reason=queued .*qp=4711 ' log
+}
+
+@test "QMAILQUEUE and control/queue name a socket" {
+	played
+	mv home/run/queue other
+	QMAILQUEUE=unix:$PWD/other run -0 say "${one[@]}" a . QUIT
+	[[ "${lines[-2]}" = *'qp 4711' ]]
+	echo unix:../other >home/control/queue
+	run -0 say "${one[@]}" a . QUIT
+	[[ "${lines[-2]}" = *'qp 4712' ]]
+}
+
+@test "messages of every size arrive byte for byte" {
+	local size
+	played
+	for size in 1 100 8000 8192 16000 16384 65536 1048576 3000000; do
+		head -c "$size" /dev/urandom | base64 -w 100 >text
+		run -0 say "${one[@]}" @text . QUIT
+		[[ "${lines[-2]}" = '250 ok '*' qp '* ]]
+		number=${lines[-2]##* }
+		tail -n +3 "got.$((number - 4710))" | cmp - text
+	done
+}
+
+@test "Z and D of the server are the reply, and the session goes on" {
+	played 'Zqueue is full (#4.3.1)' 'Dnot here (#5.7.1)' K
+	run -0 say 'EHLO c' "${one[@]}" a . "${one[@]}" b . "${one[@]}" c . QUIT
+	[ "${lines[-10]}" = '451 4.3.1 queue is full (#4.3.1)' ]
+	[ "${lines[-6]}" = '554 5.7.1 not here (#5.7.1)' ]
+	[[ "${lines[-2]}" = '250 2.0.0 ok '* ]]
+}
+
+@test "a refused message is void: nothing of it is in the next one" {
+	played
+	yes "$(printf '%0100d' 0)" | head -n 1000 >long
+	run -0 say "${one[@]}" first$'\nsecond' . "${one[@]}" @long bare$'\n'lf . "${one[@]}" third . QUIT
+	[ "${lines[4]:0:3}" = 550 ]
+	[ "${lines[8]:0:3}" = 550 ]
+	[[ "${lines[12]}" = '250 ok '*' qp 4711' ]]
+	[ "$(tail -n +3 got.1)" = third ]
+}
+
+@test "no server, a server that dies, one that talks nonsense: 451, and nothing is kept" {
+	run -0 say "${one[@]}" QUIT
+	[ "${lines[3]}" = '451 qqt failure (#4.3.0)' ]
+	grep -q 'trouble=unix:.*/run/queue .*there is no such socket' log
+	played end
+	run -0 say "${one[@]}" a . "${one[@]}" QUIT
+	[ "${lines[4]}" = '451 communication with mail server failed (#4.4.2)' ]
+	[ "${lines[7]}" = '451 qqt failure (#4.3.0)' ]
+	run -0 say "${one[@]}" QUIT
+	[ "${lines[3]}" = '451 qqt failure (#4.3.0)' ]
+	grep -q 'trouble=unix:.*/run/queue .*nobody listens on this socket' log
+	played close
+	yes "$(printf '%0900d' 0)" | head -n 3000 >long
+	run -0 say "${one[@]}" @long . QUIT
+	[ "${lines[4]}" = '451 communication with mail server failed (#4.4.2)' ]
+	stop "$SERVED" || :
+	played wrong
+	run -0 say "${one[@]}" a . QUIT
+	[ "${lines[4]}" = '451 communication with mail server failed (#4.4.2)' ]
+}
+
+@test "what a server says before it closes is the reply" {
+	played 'full:Ztoo many connections (#4.3.2)'
+	run -0 timeout 20 smtpd 2>log < <(printf 'EHLO c\r\n'; sleep 0.3; printf '%s\r\n' "${one[@]}" QUIT)
+	[ "${lines[-2]}" = $'451 4.3.2 too many connections (#4.3.2)\r' ]
+}
+
+@test "--check says whether somebody answers" {
+	run -100 smtpd --check
+	[[ "$output" = *"error    queue          unix:$PORTERO_HOME/run/queue: there is no such socket"*'451'* ]]
+	played
+	run -0 smtpd --check
+	[[ "$output" = *"ok       queue          unix:$PORTERO_HOME/run/queue"* ]]
+}
+
+@test "smtpd starts no process for a message, and calls what its lock allows" {
+	requires strace strace
+	played
+	printf '%s\r\n' "${one[@]}" a . "${one[@]}" b . QUIT |
+		strace -f -o trace smtpd >out 2>log || skip 'strace may not trace here'
+	[ "$(grep -c '^250 ok .* qp' out)" = 2 ]
+	run ! grep -E 'EPERM|clone|fork' trace
+	[ "$(grep -c 'sendto(.*"[0-9]*:M' trace)" = 2 ] # Received, text and envelope together
+}
+
+# ---- resident ------------------------------------------------------------------------------------------
+
+resident_server() {
+	tcpserver --help | grep -q -- --resident || skip 'this tcpserver has no --resident'
+	start_server -v -R -H -l0 --resident 1 127.0.0.1 0 smtpd
+}
+
+send() {
+	dialogue "$PORT" "$(printf '%s\r\n' 'HELO x' "${one[@]}" "$1" . QUIT)"$'\n'
+}
+
+pids() {
+	sed -n 's/^tcpserver: pid \([0-9]*\) from .*/\1/p' log | sort -u | wc -l
+}
+
+@test "a resident smtpd has one connection to the queue for all of its sessions" {
+	played
+	resident_server
+	for round in 1 2 3; do
+		run -0 send x
+		[[ "$output" == *' qp '$((4710 + round))* ]]
+		wait_for logged '^tcpserver: end [0-9]* status 0$' "$round"
+	done
+	[ "$(pids)" = 1 ]
+}
+
+@test "a queue server that was started anew meanwhile costs no session its message" {
+	played
+	resident_server
+	run -0 send x
+	[[ "$output" == *' qp 4711'* ]]
+	wait_for logged '^tcpserver: end [0-9]* status 0$'
+	stop "$SERVED" || :
+	played
+	run -0 send y
+	[[ "$output" == *' qp 4711'* ]]
+	[ "$(tail -n 1 got.1)" = y ]
+}
+
+@test "a server that is gone: each session is told 451 until it is back" {
+	resident_server
+	for round in 1 2; do
+		run -0 send x
+		[[ "$output" == *$'\n451 '* ]]
+		wait_for logged '^tcpserver: end [0-9]* status' "$round"
+	done
+	played
+	run -0 send x
+	[[ "$output" == *' qp 4711'* ]]
+}
