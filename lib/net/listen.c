@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -116,13 +117,19 @@ int listen_open(const struct addr *a, unsigned port, int backlog, bool *early, c
 	return listen(fd, backlog) == 0 ? fd : fail(fd);
 }
 
+/* A file that is no socket refuses a connection just so, and is somebody's. */
 static bool is_left_over(const struct sockaddr_un *at)
 {
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
 	bool left;
 
 	if (fd == -1)
 		return false;
+	if (lstat(at->sun_path, &st) == -1 || !S_ISSOCK(st.st_mode)) {
+		close(fd);
+		return false;
+	}
 	left = connect(fd, (const struct sockaddr *)at, sizeof *at) == -1 && errno == ECONNREFUSED;
 	close(fd);
 	return left;
