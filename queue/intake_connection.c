@@ -122,8 +122,7 @@ static struct handed *at_hand(struct connection *c)
 static void free_envelope(struct connection *c)
 {
 	if (c->envelope != NULL)
-		share_give(&c->in->shares, c->share, c->envelope_bytes);
-	free(c->envelope);
+		share_give(&c->in->shares, c->share, c->envelope, c->envelope_bytes);
 	c->envelope = NULL;
 	c->envelope_len = 0;
 }
@@ -195,20 +194,12 @@ static void write_text(struct connection *c, const char *p, size_t n)
 
 static void begin_envelope(struct connection *c, size_t bytes)
 {
-	if (c->message == NULL)
+	if (c->message == NULL || bytes == 0)
 		return;
 	c->envelope_bytes = bytes;
-	if (bytes == 0)
-		return;
-	if (!share_take(&c->in->shares, c->share, bytes)) {
+	c->envelope = share_take(&c->in->shares, c->share, bytes);
+	if (c->envelope == NULL)
 		refuse(c, VERDICT_MEMORY);
-		return;
-	}
-	c->envelope = malloc(bytes);
-	if (c->envelope != NULL)
-		return;
-	share_give(&c->in->shares, c->share, bytes);
-	refuse(c, VERDICT_MEMORY);
 }
 
 static void write_envelope(struct connection *c, const char *p, size_t n)
@@ -232,7 +223,7 @@ static void finish(struct connection *c)
 	struct handed *h = at_hand(c);
 	struct envelope e;
 
-	envelope_init(&e, c->envelope, c->envelope_bytes);
+	envelope_init(&e, c->envelope, c->envelope_len);
 	if (c->verdict == VERDICT_KEPT)
 		c->verdict = verdict_of_envelope(&e, c->envelope_len);
 	c->count++;

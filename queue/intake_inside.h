@@ -53,7 +53,7 @@ struct connection {
 	bool begun;                    /* of the message at hand something has come */
 	struct store_message *message; /* NULL: none, or it will not be taken: */
 	enum verdict verdict;
-	char *envelope; /* share_take has been asked for all of it */
+	char *envelope; /* of share_take: room for all of it */
 	size_t envelope_bytes;
 	size_t envelope_len;
 

@@ -46,19 +46,21 @@ void share_leave(struct shares *s, struct share *of)
 	s->places--;
 }
 
-bool share_take(struct shares *s, struct share *of, size_t bytes)
+void *share_take(struct shares *s, struct share *of, size_t bytes)
 {
 	const size_t left = s->bytes_limit - s->bytes;
+	void *memory = of->bytes > left || bytes > left - of->bytes ? NULL : malloc(bytes);
 
-	if (of->bytes > left || bytes > left - of->bytes)
-		return false;
+	if (memory == NULL)
+		return NULL;
 	of->bytes += bytes;
 	s->bytes += bytes;
-	return true;
+	return memory;
 }
 
-void share_give(struct shares *s, struct share *of, size_t bytes)
+void share_give(struct shares *s, struct share *of, void *memory, size_t bytes)
 {
+	free(memory);
 	of->bytes -= bytes;
 	s->bytes -= bytes;
 }

@@ -2,11 +2,10 @@
  *
  * Shape   who wants one more gets it while more is free than that user holds: alone a user comes to half of all, the
  *         next one to half of the rest. So no one, and no few together, leave nothing for the others.
- * Errors  share_init: -1 with ENOMEM. share_enter: NULL, and share_take: false, are "not now". */
+ * Errors  share_init: -1 with ENOMEM. share_enter and share_take: NULL, not now. */
 #ifndef QUEUE_INTAKE_SHARE_H
 #define QUEUE_INTAKE_SHARE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -31,7 +30,7 @@ void share_free(struct shares *s);
 struct share *share_enter(struct shares *s, uid_t uid) __attribute__((warn_unused_result));
 void share_leave(struct shares *s, struct share *of);
 
-bool share_take(struct shares *s, struct share *of, size_t bytes) __attribute__((warn_unused_result));
-void share_give(struct shares *s, struct share *of, size_t bytes);
+void *share_take(struct shares *s, struct share *of, size_t bytes) __attribute__((warn_unused_result));
+void share_give(struct shares *s, struct share *of, void *memory, size_t bytes);
 
 #endif

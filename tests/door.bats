@@ -185,3 +185,155 @@ pids() {
 	run -0 send x
 	[[ "$output" == *' qp 4711'* ]]
 }
+
+# ---- qmail-queue ---------------------------------------------------------------------------------------
+
+envelope() {
+	printf '%b' "$1" >envelope # NULs are written as \0 there
+}
+
+queue() {
+	timeout 20 qmail-queue <message 1<envelope 2>log 4>/dev/null 6>error
+}
+
+@test "qmail-queue hands in what it reads, of every size" {
+	local size n=0
+	played
+	envelope 'Fs@a.example\0Tr@b.example\0Tq@c.example\0\0behind it'
+	for size in 0 1 8191 16384 65536 65537 10000000; do
+		head -c "$size" /dev/urandom >message
+		run -0 queue
+		cmp message "got.$((++n))"
+		[ "$(cat "got.$n.envelope")" = 'Fs@a.example|Tr@b.example|Tq@c.example||' ]
+	done
+	[ ! -s log ] && [ ! -s error ]
+}
+
+@test "qmail-queue: an envelope that was cut, at any byte: 54, and nothing is handed in" {
+	local n
+	played
+	printf 'x\n' >message
+	envelope 'Fs@a.example\0Tr@b.example\0\0'
+	cp envelope whole
+	for n in $(seq 0 $(($(stat -c %s whole) - 1))); do
+		head -c "$n" whole >envelope
+		run -54 queue
+	done
+	run -54 timeout 20 bash -c 'exec qmail-queue <message 1>&-'
+	run -54 timeout 20 bash -c 'exec qmail-queue <&- 1<whole'
+	cp whole envelope
+	run -0 queue
+	[ "$(ls got.?)" = got.1 ]
+}
+
+@test "qmail-queue: wrong envelopes are 91, 11 and 82; no server 56, no home 61" {
+	played
+	printf 'x\n' >message
+	envelope 'Ta\0\0'
+	run -91 queue
+	(printf F; head -c 1003 /dev/zero | tr '\0' a; printf '\0Tr\0\0') >envelope
+	run -11 queue
+	(printf 'Fs\0'; yes "$(printf 'T%01000d' 0)" | head -n 4500 | tr '\n' '\0'; printf '\0') >envelope
+	run -82 queue
+	[ "$(cat error)" = 'Denvelope is larger than this queue takes (#5.5.3)' ]
+	(printf 'Fs\0'; yes "$(printf 'T%01000d' 0)" | head -n 4100 | tr '\n' '\0'; printf '\0') >envelope
+	run -0 queue
+	tr '\0' '|' <envelope | cmp - got.1.envelope
+	PORTERO_HOME=$PWD/nowhere run -61 queue
+	rm home/run/queue
+	run -56 queue
+}
+
+@test "qmail-queue: the answers of a server, as exit codes and as text on 6 or 4" {
+	played 'Zqueue is full (#4.3.1)' 'Dnot here (#5.7.1)' 'Zqq write error or disk full (#4.3.0)' \
+		'Denvelope address too long for qq (#5.1.3)' 'Zsix (#4.3.0)' 'Dfour (#5.0.0)' 'Znobody (#4.0.0)' \
+		'Dnobody (#5.0.0)' wrong
+	printf 'x\n' >message
+	envelope 'Fs\0Tr\0\0'
+	run -82 queue
+	[ "$(cat error)" = 'Zqueue is full (#4.3.1)' ]
+	run -82 queue
+	[ "$(cat error)" = 'Dnot here (#5.7.1)' ]
+	run -53 queue
+	run -11 queue
+	[ ! -s error ]
+	run -82 timeout 20 bash -c 'exec qmail-queue <message 1<envelope 6>error 4>&-'
+	[ "$(cat error)" = 'Zsix (#4.3.0)' ]
+	run -82 timeout 20 bash -c 'exec qmail-queue <message 1<envelope 4>error 6>&- 3>&-'
+	[ "$(cat error)" = 'Dfour (#5.0.0)' ]
+	# its own socket comes to lie on 3, 4 or 6: that is nobody who reads
+	run -71 timeout 20 bash -c 'exec qmail-queue <message 1<envelope 3</dev/null 4>&- 5</dev/null 6>&-'
+	run -31 timeout 20 bash -c 'exec qmail-queue <message 1<envelope 3</dev/null 4</dev/null 5</dev/null 6>&-'
+	run -74 queue
+}
+
+@test "qmail-queue with the message of usual size: one send, one read" {
+	requires strace strace
+	played
+	head -c 4000 /dev/zero >message
+	envelope 'Fs\0Tr\0\0'
+	strace -o trace qmail-queue <message 1<envelope 2>log || skip 'strace may not trace here'
+	[ "$(grep -c '^send' trace)" = 1 ]
+	[ "$(wc -l <trace)" -lt 30 ]
+}
+
+# ---- the server's side ---------------------------------------------------------------------------------
+
+sink() {
+	background timeout 60 queue-sink "$@" home/run/queue 2>sunk
+	SINK=$PID
+	wait_for test -S home/run/queue
+}
+
+@test "queue-sink takes what smtpd and qmail-queue hand in" {
+	sink
+	run -0 say "${one[@]}" a . "${one[@]}" b . QUIT
+	[[ "${lines[4]}" = '250 ok '*' qp 1' ]]
+	[[ "${lines[8]}" = '250 ok '*' qp 2' ]]
+	printf 'x\n' >message
+	envelope 'Fs\0Tr\0\0'
+	run -0 queue
+	stop "$SINK"
+	grep -q 'queue-sink: 3 messages, ' sunk
+	[ ! -e home/run/queue ]
+}
+
+@test "queue-sink: the mode of its socket, a place that is taken, wrong usage" {
+	sink -m 622
+	[ "$(stat -c %a home/run/queue)" = 622 ]
+	run -111 queue-sink home/run/queue
+	[[ "$output" = *'home/run/queue: cannot bind: Address'* ]]
+	run -100 queue-sink
+	run -100 queue-sink -m 9 x
+	run -100 queue-sink -c 0 x
+}
+
+@test "one user does not take all places, and whoever gets none is told 451" {
+	sink -c 4
+	exec 7> >(timeout 20 smtpd >/dev/null 2>&1) 8> >(timeout 20 smtpd >/dev/null 2>&1)
+	wait_for eval '[ "$(ss -xH src "*home/run/queue" 2>/dev/null | wc -l)" -ge 2 ] || sleep 1'
+	run -0 say 'EHLO c' "${one[@]}" QUIT
+	exec 7>&- 8>&-
+	[ "${lines[-2]}" = '451 4.3.2 too many connections to the queue (#4.3.2)' ]
+	grep -q 'refused: too many connections' sunk
+}
+
+@test "the client of portero-queue(7) does what the page says" {
+	local page=$BATS_TEST_DIRNAME/../queue/portero-queue.7
+	sed -n '/^import socket/,/^\.Ed/p' "$page" | sed '/^\.Ed/d; s/\\e/\\/g' >client.py
+	sink
+	run -0 timeout 20 python3 client.py home/run/queue s@a.example r@b.example <<<'Subject: x'
+	[[ "$output" =~ ^'Kok '[0-9]+' qp 1'$ ]]
+	stop "$SINK" || :
+	played
+	printf '13:MSubject: x\n\n,28:EFs@a.example\0Tr@b.example\0\0,' >want
+	[ "$(sed -n 's/\\en/\\n/g; s/\\e0/\\0/g; /^13:M/p' "$page")" = "$(tr '\0' '~' <want | sed ':a;N;$!ba; s/\n/\\n/g; s/~/\\0/g')" ]
+	python3 - <<-'END'
+		import socket
+		s = socket.socket(socket.AF_UNIX)
+		s.connect("home/run/queue")
+		s.sendall(open("want", "rb").read())
+		assert s.recv(99) == b"22:Kok 1763930000 qp 4711,"
+	END
+	[ "$(cat got.1)" = 'Subject: x' ]
+}
