@@ -77,7 +77,7 @@ say         = $(if $(V),,@printf '  %-5s %s\n' $(1) $@;)
 
 # Without musl tcpserver is dynamic: static glibc finds no names of users, hosts and services everywhere.
 # PAM and crypt(3) load what they need while they run.
-HOSTED      := $(wildcard tcprules/tcprules.c tcprules/tcprulescheck.c tcpserver/tls.c \
+HOSTED      := $(wildcard queue/queued.c tcprules/tcprules.c tcprules/tcprulescheck.c tcpserver/tls.c \
                smtpd/checkpassword-file.c smtpd/checkpassword-pam.c $(if $(MUSL),,tcpserver/tcpserver.c))
 POLICIES    := $(wildcard smtpd/policy-*.c)
 LEAN        := $(wildcard $(if $(MUSL),tcpserver/tcpserver.c) tcp-env/tcp-env.c tcp-env/proxy-env.c smtpd/smtpd.c smtpd/checkpassword-dovecot.c \

@@ -22,8 +22,11 @@ static const char help[] = USAGE
 	"  --help      this text\n"
 	"  --version   the version of portero\n";
 
-static void kept(void *arg, void *owner, uint32_t message)
+static void kept(
+	void *arg, void *owner, uint32_t message, const struct envelope *e, const struct store_origin *from)
 {
+	(void)e;
+	(void)from;
 	*(uint32_t *)arg = message;
 	intake_kept(owner, message);
 }

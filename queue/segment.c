@@ -10,7 +10,7 @@
 #include "base/fs.h"
 #include "queue/numbers.h"
 
-enum { COPY_AT = SEGMENT_HEAD / 2, ZEROS = 1 << 20 };
+enum { COPY_AT = SEGMENT_HEAD / 2, ZEROS = 1 << 20, GENTLE = 8 << 20 };
 
 struct head {
 	char magic[16];
@@ -56,7 +56,7 @@ static int fill(int fd, size_t bytes)
 	for (size_t at = 0; result == 0 && at < bytes; at += ZEROS) {
 		result = fs_pwrite_all(fd, zeros, bytes - at < ZEROS ? bytes - at : ZEROS, (off_t)at);
 		/* little by little: the log is flushed meanwhile */
-		if (result == 0)
+		if (result == 0 && (at + ZEROS) % GENTLE == 0)
 			result = fdatasync(fd);
 	}
 	free(zeros);

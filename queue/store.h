@@ -27,8 +27,10 @@ struct store_origin {
 
 struct store_events {
 	void *arg;
-	/* It would survive a power cut now, and is in the table. */
-	void (*kept)(void *arg, void *owner, uint32_t message);
+	/* It would survive a power cut now, and is in the table. Envelope and origin are those of store_finish, once
+	 * more. */
+	void (*kept)(void *arg, void *owner, uint32_t message, const struct envelope *e,
+		const struct store_origin *from);
 	/* It would not, and is nowhere. error is an errno: ENOSPC, EIO, ENOMEM, EMSGSIZE. */
 	void (*lost)(void *arg, void *owner, int error);
 	/* A message that was busy may be written to again. */

@@ -117,14 +117,14 @@ void store_abandon(struct store_message *m)
 static void tell(struct store_message *m, int error)
 {
 	const struct store_events *e = &m->store->events;
-	void *owner = m->owner;
-	const uint32_t row = m->row;
+	const struct store_origin from = { .uid = m->about.uid, .pid = (pid_t)m->about.pid };
+	struct envelope envelope = { .bytes = m->envelope, .cap = m->about.envelope };
 
+	if (error != 0)
+		e->lost(e->arg, m->owner, error);
+	else if (envelope_check(&envelope, envelope.cap) == ENVELOPE_WHOLE) /* it was, at store_finish */
+		e->kept(e->arg, m->owner, m->row, &envelope, &from);
 	forget(m);
-	if (error == 0)
-		e->kept(e->arg, owner, row);
-	else
-		e->lost(e->arg, owner, error);
 }
 
 /* Its owner may be in the middle of something: told in the next turn. */

@@ -94,7 +94,7 @@ void store_null_turn(struct store *s)
 		n->first = m->next;
 		if (n->first == NULL)
 			n->last = &n->first;
-		n->events.kept(n->events.arg, m->owner, ++n->count);
+		n->events.kept(n->events.arg, m->owner, ++n->count, NULL, NULL);
 		free(m);
 	}
 }

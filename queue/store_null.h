@@ -1,7 +1,7 @@
 /* queue/store_null.h - a store that says that it keeps everything, and keeps nothing: for measuring all the rest.
  *
  * Shape   what is finished is kept as soon as store_null_turn is called; the message of that event is no row but a
- *         number that counts from 1. Nothing is ever lost, or busy.
+ *         number that counts from 1, and there is no envelope. Nothing is ever lost, or busy.
  * Errors  begin: ENOMEM. */
 #ifndef QUEUE_STORE_NULL_H
 #define QUEUE_STORE_NULL_H

@@ -18,11 +18,17 @@ enum sandbox {
 	SANDBOX_TLS,
 	SANDBOX_POLICY,
 	SANDBOX_MILTER_UNIX,
-	SANDBOX_MILTER_INET
+	SANDBOX_MILTER_INET,
+	SANDBOX_QUEUED
 };
 
 struct sock_filter;
 
+/* Before that, and before there is a second thread: from now on no file but those below the directories can be opened,
+ * made or changed; what is open stays so. 0 too where the kernel does not know how (landlock(7), Linux 5.13). */
+int sandbox_below(const int directories[], size_t count) __attribute__((warn_unused_result));
+
+/* All threads of the process. */
 int sandbox_enter(enum sandbox profile) __attribute__((warn_unused_result));
 
 /* The filter itself, for the test that runs every call number through it. */

@@ -16,7 +16,7 @@
 #include <linux/sockios.h>
 #include <unistd.h>
 
-enum { CALLS_MAX = 16 };
+enum { CALLS_MAX = 40 };
 
 /* What every profile holds: it reads, writes and waits on what is open, and ends. */
 static const char *const everybody[] = { "read", "write", "poll", "ppoll", "close", "exit", "exit_group",
@@ -51,6 +51,16 @@ static const struct profile {
 	 * anew for each session, by one kind of socket (see sockets). */
 	{ "milter_unix", { "connect", "getsockopt", "pread64", "pwrite64", "ftruncate" }, NULL },
 	{ "milter_inet", { NULL }, "milter_unix" },
+	/* The queue server: it takes connections on a socket that listens, and files come and go, where Landlock lets
+	 * them. futex, madvise, rseq and memory are those of its threads. */
+	{ "queued",
+		{ "accept4", "recvmsg", "recvfrom", "sendmsg", "sendto", "getsockopt", "shutdown",
+			"epoll_ctl", "epoll_wait", "epoll_pwait", "pread64", "pwrite64", "lseek", "openat",
+			"fstat", "newfstatat", "fstatfs", "getdents64", "fcntl", "fsync", "fdatasync",
+			"syncfs", "sync_file_range", "renameat", "unlink", "unlinkat", "memfd_create",
+			"mmap", "munmap", "mremap", "brk", "madvise", "futex", "getpid", "gettid",
+			"sched_yield" },
+		NULL },
 };
 
 /* The only ones that a profile may make. */

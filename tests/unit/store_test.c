@@ -21,17 +21,20 @@ struct bench {
 	struct table *table;
 	struct store *store;
 	unsigned kept, lost, said;
-	uint32_t row;  /* of the last that was kept */
-	int error;     /* of the last that was lost */
+	uint32_t row;   /* of the last that was kept */
+	int error;      /* of the last that was lost */
 	char line[256]; /* the last that was said */
 	char why[128];
 };
 
-static void on_kept(void *arg, void *owner, uint32_t message)
+static void on_kept(
+	void *arg, void *owner, uint32_t message, const struct envelope *e, const struct store_origin *from)
 {
 	struct bench *b = arg;
 
 	(void)owner;
+	(void)e;
+	(void)from;
 	b->kept++;
 	b->row = message;
 }
@@ -186,8 +189,8 @@ static void test_kept(struct bench *b)
 	hand_in(b, 1000 * 1000, three, 3, 3);
 	tap_ok(settle(b, 3), "a large one");
 	large = table_find(b->table, 3);
-	tap_ok(is_whole(b, large, 1000 * 1000, 3) && (table_message(b->table, large)->flags & TABLE_SHELVED) &&
-			count_shelf(b) == 1,
+	tap_ok(is_whole(b, large, 1000 * 1000, 3) &&
+			(table_message(b->table, large)->flags & TABLE_SHELVED) && count_shelf(b) == 1,
 		"as it was, in a file of the shelf");
 	end(b);
 }
@@ -214,7 +217,8 @@ static void test_found_again(struct bench *b)
 	row = table_find(b->table, 2);
 	r = table_recipient(
 		b->table, table_recipient(b->table, table_message(b->table, row)->recipients)->next);
-	tap_ok(r->tries == 7 && r->due == 12345 && r->state == TABLE_DONE, "a recipient's state is what it was");
+	tap_ok(r->tries == 7 && r->due == 12345 && r->state == TABLE_DONE,
+		"a recipient's state is what it was");
 	tap_ok(count_shelf(b) == 0, "the file of the one that ended is gone");
 	end(b);
 }
@@ -248,7 +252,8 @@ static void test_moves(struct bench *b)
 	for (unsigned i = 0; i < 300; i++)
 		store_end(b->store, table_find(b->table, 4 + i));
 	end(b);
-	tap_ok(start(b) && table_messages(b->table) == 2 && count_shelf(b) <= 2, "nothing stays of those that end");
+	tap_ok(start(b) && table_messages(b->table) == 2 && count_shelf(b) <= 2,
+		"nothing stays of those that end");
 	end(b);
 }
 
