@@ -100,7 +100,7 @@ static void serve(struct intake *in, struct store *store, int signals)
 
 	for (;;) {
 		poll(fds, 2, intake_timeout_ms(in));
-		if (sigfd_next(signals) != 0)
+		if (fds[1].revents != 0 && sigfd_next(signals) != 0)
 			return;
 		intake_turn(in);
 		store_null_turn(store);

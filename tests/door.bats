@@ -22,6 +22,12 @@ played() {
 	wait_for test -S home/run/queue
 }
 
+sink() {
+	background timeout 60 queue-sink "$@" home/run/queue 2>sunk
+	SINK=$PID
+	wait_for test -S home/run/queue
+}
+
 # say LINE ...: a line @FILE stands for the lines of that file.
 say() {
 	local line
@@ -161,6 +167,15 @@ pids() {
 	[ "$(pids)" = 1 ]
 }
 
+@test "a resident smtpd keeps no byte of a former client, at its door neither" {
+	! grep -q __asan_init "$BIN/smtpd" || skip 'the sanitizer keeps shadows of what was there'
+	sink
+	QUEUE_DOOR=unix:$PWD/home/run/queue run timeout 60 python3 "$BATS_TEST_DIRNAME/resident.py" "$BIN" memory
+	[ "$status" = 0 ] || { echo "$output"; false; }
+	stop "$SINK" || :
+	[[ "$(cat sunk)" = *' 2 messages, '* ]]
+}
+
 @test "a queue server that was started anew meanwhile costs no session its message" {
 	played
 	resident_server
@@ -278,12 +293,6 @@ queue() {
 }
 
 # ---- the server's side ---------------------------------------------------------------------------------
-
-sink() {
-	background timeout 60 queue-sink "$@" home/run/queue 2>sunk
-	SINK=$PID
-	wait_for test -S home/run/queue
-}
 
 @test "queue-sink takes what smtpd and qmail-queue hand in" {
 	sink

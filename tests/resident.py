@@ -124,7 +124,8 @@ class Home:
             os.makedirs(os.path.join(self.path, folder), exist_ok=True)
         self.control("me", "mx.example.org")
         self.control("rcpthosts", "example.org")
-        self.queue = os.path.join(bin_folder, "queue-maildir") + f" {self.path}/Maildir"
+        maildir = os.path.join(bin_folder, "queue-maildir") + f" {self.path}/Maildir"
+        self.queue = os.environ.get("QUEUE_DOOR", maildir)
 
     def control(self, name, text):
         with open(os.path.join(self.path, "control", name), "w", encoding="ascii") as f:
