@@ -58,6 +58,10 @@ static void *serve(void *arg)
 	struct disk *d = arg;
 	struct disk_job *job;
 
+	pthread_mutex_lock(&d->lock);
+	d->running = true;
+	pthread_cond_broadcast(&d->work);
+	pthread_mutex_unlock(&d->lock);
 	while ((job = next_job(d)) != NULL) {
 		job->run(job);
 		give_back(d, job);
@@ -73,6 +77,7 @@ int disk_open(struct disk *d, int fd, void *arg)
 	d->fd = fd;
 	d->arg = arg;
 	d->ending = false;
+	d->running = false;
 	list_init(&d->waiting);
 	list_init(&d->finished);
 	pthread_mutex_init(&d->lock, NULL);
@@ -81,10 +86,16 @@ int disk_open(struct disk *d, int fd, void *arg)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	wrong = pthread_create(&d->thread, NULL, serve, d);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (wrong == 0)
-		return 0;
-	errno = wrong;
-	return -1;
+	if (wrong != 0) {
+		errno = wrong;
+		return -1;
+	}
+	/* a sandbox that is entered next does not know the calls that a thread begins with */
+	pthread_mutex_lock(&d->lock);
+	while (!d->running)
+		pthread_cond_wait(&d->work, &d->lock);
+	pthread_mutex_unlock(&d->lock);
+	return 0;
 }
 
 void disk_give(struct disk *d, struct disk_job *job)

@@ -26,12 +26,12 @@ struct disk {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t work;
 	struct disk_list waiting, finished;
-	bool ending;
+	bool running, ending;
 	int fd; /* an eventfd: something has come back */
 	void *arg;
 };
 
-/* fd may belong to several. */
+/* fd may belong to several. The thread runs when this returns. */
 int disk_open(struct disk *d, int fd, void *arg) __attribute__((warn_unused_result));
 void disk_give(struct disk *d, struct disk_job *job);
 void disk_turn(struct disk *d);  /* what has come back */
