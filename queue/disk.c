@@ -123,12 +123,18 @@ void disk_turn(struct disk *d)
 
 void disk_close(struct disk *d)
 {
+	struct disk_job *job;
+
 	pthread_mutex_lock(&d->lock);
 	d->ending = true;
 	pthread_cond_signal(&d->work);
 	pthread_mutex_unlock(&d->lock);
 	pthread_join(d->thread, NULL);
 	disk_turn(d);
+	while ((job = list_take(&d->waiting)) != NULL) { /* what those that came back have asked for */
+		job->run(job);
+		job->done(job, d->arg);
+	}
 	pthread_cond_destroy(&d->work);
 	pthread_mutex_destroy(&d->lock);
 }

@@ -185,6 +185,8 @@ void store_turn(struct store *s)
 	store_message_turn(s);
 	look_at_space(s, now_ms);
 	checkpoint_turn(s, s->closing);
+	if (!s->closing)
+		sweep_turn(s);
 	/* one at a time: what comes while it is written shares the next flush */
 	if (s->journal.in_flight == 0 && journal_fills(&s->journal) &&
 		(s->eager || now_ms >= s->marks_ms)) {

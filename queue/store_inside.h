@@ -8,6 +8,7 @@
 #include "queue/journal.h"
 #include "queue/snapshot.h"
 #include "queue/store.h"
+#include "queue/sweep.h"
 
 enum { STORE_LINE = 256 };
 
@@ -20,6 +21,7 @@ struct store {
 	struct disk flush, slow;
 	struct journal journal;
 	struct checkpoint checkpoint;
+	struct sweep sweep;
 	uint64_t next_id;
 	int64_t marks_ms; /* when what may wait must be written; CLOCK_NEVER: nothing waits */
 	bool eager;       /* something in the batch does not wait */

@@ -14,6 +14,8 @@
 #include "queue/shelf.h"
 #include "queue/store_inside.h"
 
+enum { ARRIVING_MAX = 1024 }; /* more than the connections of intake */
+
 struct recovery {
 	struct store *s;
 	uint64_t start; /* the first segment that is read */
@@ -337,10 +339,11 @@ static int read_snapshot(struct recovery *r, bool *has_key)
 		r->start = h.start;
 		return 0;
 	}
-	if (errno == EBADMSG)
-		store_say(s, "snapshot is damaged: mail that was sent already may be sent again");
-	else if (errno != ENOENT)
+	if (errno == ENOENT)
+		return 0;
+	if (errno != EBADMSG)
 		return -1;
+	store_say(s, "snapshot is damaged: mail that was sent already may be sent again");
 	r->damaged = true;
 	return 0;
 }
@@ -356,11 +359,19 @@ static int find_key(struct store *s, bool has_key)
 	return table_messages(s->table) > 0 ? 0 : table_use_key(s->table, s->journal.key);
 }
 
+/* Without a snapshot no segment has ever been let go. */
+static bool is_from_the_beginning(const struct journal *l)
+{
+	return l->count > 0 && l->segments[0].number == 1 && l->segments[l->count - 1].number == l->count;
+}
+
 static int read_log(struct recovery *r)
 {
 	struct journal *l = &r->s->journal;
 
 	r->empty = false;
+	if (r->start == 0 && !is_from_the_beginning(l))
+		r->damaged = true;
 	for (size_t i = 0; i < l->count; i++)
 		if (l->segments[i].number >= r->start && map_segment(r, &l->segments[i]) == -1)
 			return -1;
@@ -391,7 +402,9 @@ int store_recover(struct store *s, size_t segment_bytes, char *why, size_t why_s
 	count_live(s);
 	if (read_log(&r) == -1)
 		return fail("the queue", why, why_size);
-	s->next_id = r.next_id;
+	/* messages that were arriving have left files with numbers from there on, and no other trace */
+	s->next_id = r.next_id + ARRIVING_MAX;
+	s->sweep = (struct sweep){ .before = s->next_id, .off = r.damaged };
 	s->journal.next_batch = r.next_batch;
 	s->checkpoint.start = r.start;
 	journal_free_below(&s->journal, r.start);

@@ -21,9 +21,9 @@ struct bench {
 	struct table *table;
 	struct store *store;
 	unsigned kept, lost, said;
-	uint32_t row;   /* of the last that was kept */
-	int error;      /* of the last that was lost */
-	char line[256]; /* the last that was said */
+	uint64_t ids[512]; /* of those that were kept */
+	int error;         /* of the last that was lost */
+	char line[256];    /* the last that was said */
 	char why[128];
 };
 
@@ -35,8 +35,7 @@ static void on_kept(
 	(void)owner;
 	(void)e;
 	(void)from;
-	b->kept++;
-	b->row = message;
+	b->ids[b->kept++] = table_message(b->table, message)->id;
 }
 
 static void on_lost(void *arg, void *owner, int error)
@@ -81,7 +80,6 @@ static void end(struct bench *b)
 	table_close(b->table);
 }
 
-/* As if the process were killed: nothing is closed in order. A child has it, and its end is the kill. */
 static void step(struct bench *b)
 {
 	struct pollfd p = { .fd = store_fd(b->store), .events = POLLIN };
@@ -184,11 +182,11 @@ static void test_kept(struct bench *b)
 	hand_in(b, 0, three, 3, 2);
 	tap_ok(b->kept == 0, "nobody is told before it is on the disk");
 	tap_ok(settle(b, 2) && table_messages(b->table) == 2, "two are kept");
-	tap_ok(is_whole(b, table_find(b->table, 1), 1000, 1), "the first as it was");
-	tap_ok(is_whole(b, table_find(b->table, 2), 0, 2), "the second, which is empty");
+	tap_ok(is_whole(b, table_find(b->table, b->ids[0]), 1000, 1), "the first as it was");
+	tap_ok(is_whole(b, table_find(b->table, b->ids[1]), 0, 2), "the second, which is empty");
 	hand_in(b, 1000 * 1000, three, 3, 3);
 	tap_ok(settle(b, 3), "a large one");
-	large = table_find(b->table, 3);
+	large = table_find(b->table, b->ids[2]);
 	tap_ok(is_whole(b, large, 1000 * 1000, 3) &&
 			(table_message(b->table, large)->flags & TABLE_SHELVED) && count_shelf(b) == 1,
 		"as it was, in a file of the shelf");
@@ -201,20 +199,20 @@ static void test_found_again(struct bench *b)
 	uint32_t row, second;
 
 	tap_ok(start(b) && table_messages(b->table) == 3 && b->said == 0, "all are there after a start");
-	tap_ok(is_whole(b, table_find(b->table, 1), 1000, 1) &&
-			is_whole(b, table_find(b->table, 3), 1000 * 1000, 3),
+	tap_ok(is_whole(b, table_find(b->table, b->ids[0]), 1000, 1) &&
+			is_whole(b, table_find(b->table, b->ids[2]), 1000 * 1000, 3),
 		"as they were");
-	row = table_find(b->table, 2);
+	row = table_find(b->table, b->ids[1]);
 	second = table_recipient(b->table, table_message(b->table, row)->recipients)->next;
 	r = table_recipient(b->table, second);
 	r->tries = 7;
 	r->due = 12345;
 	r->state = TABLE_DONE;
 	store_mark(b->store, row, second, 1);
-	store_end(b->store, table_find(b->table, 3));
+	store_end(b->store, table_find(b->table, b->ids[2]));
 	end(b);
 	tap_ok(start(b) && table_messages(b->table) == 2, "one has ended");
-	row = table_find(b->table, 2);
+	row = table_find(b->table, b->ids[1]);
 	r = table_recipient(
 		b->table, table_recipient(b->table, table_message(b->table, row)->recipients)->next);
 	tap_ok(r->tries == 7 && r->due == 12345 && r->state == TABLE_DONE,
@@ -241,19 +239,90 @@ static void test_moves(struct bench *b)
 	tap_ok(count_shelf(b) > 150, "old ones are on the shelf");
 	tap_ok(count_files(b, "log") < 20, "the log is short: segments are used again");
 	for (unsigned i = 0; i < 300; i++)
-		whole += is_whole(b, table_find(b->table, 4 + i), 5000, i);
+		whole += is_whole(b, table_find(b->table, b->ids[before + i]), 5000, i);
 	tap_ok(whole == 300, "each of them as it was");
 	end(b);
 	tap_ok(start(b) && table_messages(b->table) == 302 && b->said == 0, "and after a start");
 	whole = 0;
 	for (unsigned i = 0; i < 300; i++)
-		whole += is_whole(b, table_find(b->table, 4 + i), 5000, i);
+		whole += is_whole(b, table_find(b->table, b->ids[before + i]), 5000, i);
 	tap_ok(whole == 300, "each of them as it was, too");
 	for (unsigned i = 0; i < 300; i++)
-		store_end(b->store, table_find(b->table, 4 + i));
+		store_end(b->store, table_find(b->table, b->ids[before + i]));
 	end(b);
 	tap_ok(start(b) && table_messages(b->table) == 2 && count_shelf(b) <= 2,
 		"nothing stays of those that end");
+	end(b);
+}
+
+/* A process that is killed closes nothing: what a child has done is all that there is. */
+static void killed(struct bench *b, void (*work)(struct bench *))
+{
+	int status = -1;
+
+	fflush(stdout);
+	if (fork() == 0) {
+		if (start(b))
+			work(b);
+		_exit(0);
+	}
+	if (wait(&status) == -1 || status != 0)
+		abort();
+}
+
+static void hand_in_two(struct bench *b)
+{
+	hand_in(b, 2000, one, 1, 11);
+	hand_in(b, 300 * 1000, three, 3, 12);
+	if (!settle(b, b->kept + 2))
+		_exit(1);
+}
+
+static void end_all(struct bench *b)
+{
+	uint32_t row;
+
+	while ((row = table_each(b->table, 0)) != 0)
+		store_end(b->store, row);
+	hand_in(b, 10, one, 1, 13); /* what has ended shares its flush */
+	if (!settle(b, b->kept + 1))
+		_exit(1);
+}
+
+static void begin_large(struct bench *b)
+{
+	struct store_message *m = store_begin(b->store, b, "", 0);
+	char text[MANY] = "";
+
+	for (int i = 0; i < 200; i++) {
+		while (store_busy(m))
+			step(b);
+		if (store_write(m, text, sizeof text) == -1)
+			_exit(1);
+	}
+	for (int i = 0; i < 10; i++)
+		step(b);
+}
+
+static void test_killed(struct bench *b)
+{
+	const size_t before = 2;
+	unsigned files;
+
+	killed(b, hand_in_two);
+	tap_ok(start(b) && table_messages(b->table) == before + 2 && b->said == 0, "a kill loses nothing");
+	files = count_shelf(b);
+	end(b);
+	killed(b, begin_large);
+	tap_ok(count_shelf(b) == files + 1, "a kill in the midst of a large message leaves its file");
+	tap_ok(start(b) && table_messages(b->table) == before + 2, "which is no message");
+	for (int i = 0; i < 400 && count_shelf(b) > files; i++)
+		step(b);
+	tap_ok(count_shelf(b) == files, "and is removed");
+	end(b);
+	killed(b, end_all);
+	tap_ok(start(b) && table_messages(b->table) == 1, "what has ended stays ended");
+	store_end(b->store, table_each(b->table, 0));
 	end(b);
 }
 
@@ -284,6 +353,7 @@ int main(void)
 	test_kept(&b);
 	test_found_again(&b);
 	test_moves(&b);
+	test_killed(&b);
 	test_lock(&b);
 	snprintf(command, sizeof command, "rm -r %s", b.directory);
 	tap_ok(system(command) == 0, "cleaned up");
