@@ -44,6 +44,27 @@ void store_wake(struct store *s)
 		;
 }
 
+/* ---- small records ----------------------------------------------------------------------------------------- */
+
+/* It may wait for a message's flush, but not for ever. */
+static void wait_a_little(struct store *s)
+{
+	if (s->marks_ms == CLOCK_NEVER)
+		s->marks_ms = clock_ms() + MARKS_MS;
+}
+
+static void put(struct store *s, enum record_kind kind, uint64_t id, const void *p, size_t n)
+{
+	char *room = journal_room(&s->journal, n);
+
+	if (room == NULL) /* the table is right all the same; a snapshot will say so */
+		return;
+	if (n > 0)
+		memcpy(room, p, n);
+	journal_put(&s->journal, kind, id, n);
+	wait_a_little(s);
+}
+
 /* ---- opening -------------------------------------------------------------------------------------------- */
 
 static int open_folder(int dir, const char *name)
@@ -131,8 +152,11 @@ struct store *store_open(const char *directory, const struct store_options *o, s
 	if (open_folders(s, directory, why, why_size) == 0 &&
 		store_recover(s, o->segment_bytes == 0 ? SEGMENT_BYTES : o->segment_bytes, why, why_size) ==
 			0) {
-		if (open_threads(s) == 0)
+		if (open_threads(s) == 0) {
+			/* a number that the next start sees, whatever becomes of us: ours lie behind it */
+			put(s, RECORD_END, s->next_id++, NULL, 0);
 			return s;
+		}
 		snprintf(why, why_size, "unable to start a thread: %s", strerror(errno));
 	}
 	journal_close(&s->journal);
@@ -353,25 +377,6 @@ void store_release(struct store_content *c)
 }
 
 /* ---- what becomes of it --------------------------------------------------------------------------------- */
-
-/* It may wait for a message's flush, but not for ever. */
-static void wait_a_little(struct store *s)
-{
-	if (s->marks_ms == CLOCK_NEVER)
-		s->marks_ms = clock_ms() + MARKS_MS;
-}
-
-static void put(struct store *s, enum record_kind kind, uint64_t id, const void *p, size_t n)
-{
-	char *room = journal_room(&s->journal, n);
-
-	if (room == NULL) /* the table is right all the same; a snapshot will say so */
-		return;
-	if (n > 0)
-		memcpy(room, p, n);
-	journal_put(&s->journal, kind, id, n);
-	wait_a_little(s);
-}
 
 void store_mark(struct store *s, uint32_t message, uint32_t recipient, uint32_t number)
 {
