@@ -153,6 +153,13 @@ $B/gen/house_facts.h: CHANGES conf-qmail
 $B/host/lib/base/house.o $B/lean/lib/base/house.o: $B/gen/house_facts.h
 GENERATED   := $B/gen/sandbox_filters.h $B/gen/house_facts.h
 
+# What tests are done with.
+HELPERS     := $(addprefix $B/helpers/,store_driver strike)
+$B/helpers/%: $B/host/tests/%.o $B/host/portero.a
+	@mkdir -p $(@D)
+	$(call say,LINK) $(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+$B/helpers/strike: HOST_LIBS += $(shell $(PKG_CONFIG) --libs libseccomp)
+
 $B/unit/%: $B/host/tests/unit/%.o $B/host/portero.a
 	@mkdir -p $(@D)
 	$(call say,LINK) $(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOST_LIBS) $(TLS_LIBS)
@@ -170,15 +177,18 @@ SCRIPTED    := $(wildcard tests/differential/*.py) tests/attacks.py tests/crowd.
 TESTS       := $(LONG) $(sort $(filter-out $(LONG),$(SCRIPTED) $(wildcard tests/*.bats))) $(UNIT)
 test:
 	@sh conf/need $(NEED_BUILD) bats=bats python3=python3
-	@$(MAKE) $(JOBS) --no-print-directory all unit
+	@$(MAKE) $(JOBS) --no-print-directory all unit helpers
 	@BIN=$(abspath $(BIN)) TAP_DIR=$B/tap tests/run $(TESTS)
 
 unit: $(UNIT)
 	@:
 
+helpers: $(HELPERS)
+	@:
+
 test-root:
 	@sh conf/need $(NEED_BUILD) bats=bats python3=python3 iproute2=ip
-	@$(MAKE) $(JOBS) --no-print-directory all
+	@$(MAKE) $(JOBS) --no-print-directory all helpers
 	@BIN=$(abspath $(BIN)) TAP_DIR=$B/tap-root TAP_IN=tests/root/inside tests/run $(sort $(wildcard tests/root/*.bats))
 
 bench:
@@ -255,4 +265,4 @@ clean:
 
 -include $(shell find $B/host $B/lean $B/fuzz -name '*.d' 2>/dev/null)
 
-.PHONY: all unit clean $(CAREFUL) $(FUZZ:%=fuzz-%) install uninstall lint
+.PHONY: all unit helpers clean $(CAREFUL) $(FUZZ:%=fuzz-%) install uninstall lint
