@@ -154,9 +154,11 @@ $B/host/lib/base/house.o $B/lean/lib/base/house.o: $B/gen/house_facts.h
 GENERATED   := $B/gen/sandbox_filters.h $B/gen/house_facts.h
 
 # What tests are done with.
-HELPERS     := $(addprefix $B/helpers/,store_driver strike)
+HELPERS     := $(addprefix $B/helpers/,store_driver store_driver_no_sync strike)
 $B/helpers/%: $B/host/tests/%.o $B/host/portero.a
 	@mkdir -p $(@D)
+	$(call say,LINK) $(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+$B/helpers/%_no_sync: $B/host/tests/%.o $B/host/tests/no_sync.o $B/host/portero.a
 	$(call say,LINK) $(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 $B/helpers/strike: HOST_LIBS += $(shell $(PKG_CONFIG) --libs libseccomp)
 

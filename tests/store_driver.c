@@ -1,12 +1,14 @@
 /* store_driver.c - hands messages to the store, and says what it was promised and what is there.
  *
- *   store_driver work DIR SEGMENT MESSAGES WRITERS [SMALL]   so many messages, WRITERS of them at a time, in a log whose
- *                                                    segments have SEGMENT bytes. Two of three are removed again. Most
- *                                                    are below SMALL bytes, 6000 if it is not given
- *   store_driver hold DIR SEGMENT MESSAGES WRITERS [SMALL]   the same, and none is removed
- *   store_driver check DIR SEGMENT                   what is there, twice: the second time as a start after a
- *                                                    clean end finds it
- *   store_driver list DIR SEGMENT                    the same, once, with the store's number behind it; no clean end
+ *   store_driver work DIR SEGMENT MESSAGES WRITERS [SMALL [LARGE]]
+ *           so many messages, WRITERS of them at a time, in a log whose segments have SEGMENT bytes. Two of three
+ *           are removed again. They are below SMALL bytes (6000), but one of LARGE (24; 0: none), which is for the shelf
+ *   store_driver hold ...    the same, and none is removed
+ *   store_driver leave ...   the same as hold, and there is no clean end
+ *   store_driver check DIR SEGMENT
+ *           what is there, twice: the second time as a start after a clean end finds it
+ *   store_driver list DIR SEGMENT
+ *           the same, once, with the store's number behind it; no clean end
  *
  * The lines that it writes are those of tests/promises.py; ID is in the message's text. A store that has refused a message
  * must take one again within RECOVER_MS: else work and hold end with 1. What the store has to say goes to standard error. */
@@ -27,8 +29,8 @@
 #define HEAD "Received: by a test\n"
 enum {
 	PIECE = 16 * 1024,
-	LARGE = 200 * 1024, /* goes to the shelf at once */
-	LARGE_EACH = 24,    /* one of so many is */
+	LARGE_BYTES = 200 * 1024, /* goes to the shelf at once */
+	LARGE_EACH = 24,          /* one of so many is */
 	SMALL_MAX = 6000,
 	PATIENCE = 1000, /* tries to write a line, should somebody make system calls fail */
 	AGAIN_MS = 100,  /* after a refusal */
@@ -75,7 +77,7 @@ static void line(const char *format, ...)
 /* ---- a message: all of it follows from its id ----------------------------------------------------------- */
 
 struct text {
-	char bytes[LARGE + 64];
+	char bytes[LARGE_BYTES + 64];
 	size_t len;
 	char memory[256];
 	struct envelope envelope;
@@ -89,9 +91,9 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-static void text_make(struct text *t, uint64_t id, size_t small)
+static void text_make(struct text *t, uint64_t id, size_t small, uint64_t large)
 {
-	const size_t want = id % LARGE_EACH == 0 ? LARGE : mix(id) % small;
+	const size_t want = large != 0 && id % large == 0 ? LARGE_BYTES : mix(id) % small;
 	char address[64];
 
 	t->len = (size_t)sprintf(t->bytes, "id %" PRIu64 "\n\n", id);
@@ -126,10 +128,11 @@ struct work {
 	struct table *table;
 	uint64_t next, last;
 	size_t small;
+	uint64_t large;
 	int64_t recover_ms; /* when a message must be kept again; 0: none was refused since */
 	int64_t again_ms;   /* when the next one is handed in */
 	size_t at_once, busy;
-	bool removes;
+	bool removes, leaves;
 	uint64_t *rows; /* kept, and to be removed some time: row << 32 | id */
 	size_t count;
 	uint64_t *gone; /* ids */
@@ -143,11 +146,14 @@ static void idle(struct writer *w)
 	w->work->busy--;
 }
 
-static void kept(void *arg, void *owner, uint32_t message)
+static void kept(
+	void *arg, void *owner, uint32_t message, const struct envelope *e, const struct store_origin *from)
 {
 	struct work *work = arg;
 	struct writer *w = owner;
 
+	(void)e;
+	(void)from;
 	line("+ %" PRIu64 "\n", w->id);
 	work->recover_ms = 0;
 	if (work->removes && w->id % 3 != 0)
@@ -192,7 +198,7 @@ static void start(struct writer *w)
 	w->id = work->next++;
 	work->busy++;
 	w->written = 0;
-	text_make(&w->text, w->id, work->small);
+	text_make(&w->text, w->id, work->small, work->large);
 	line("? %" PRIu64 " %zu %016" PRIx64 "\n", w->id, w->text.len + strlen(HEAD), w->text.sum);
 	w->message = store_begin(work->store, w, HEAD, strlen(HEAD));
 	if (w->message == NULL)
@@ -310,6 +316,8 @@ static void work_all(struct work *work, const char *dir, uint64_t segment)
 		}
 	}
 	line("end\n");
+	if (work->leaves)
+		return;
 	store_close(work->store);
 	table_close(work->table);
 	for (size_t i = 0; i < work->gone_count; i++)
@@ -322,7 +330,7 @@ static void work_all(struct work *work, const char *dir, uint64_t segment)
 
 static char *read_all(int fd, size_t *len)
 {
-	const size_t cap = (size_t)LARGE * 2;
+	const size_t cap = (size_t)LARGE_BYTES * 2;
 	char *p = malloc(cap);
 	ssize_t n;
 
@@ -443,14 +451,17 @@ int main(int argc, char **argv)
 		fputs(look(argv[2], strtoull(argv[3], NULL, 10), true, false), stdout);
 		return 0;
 	}
-	if (argc >= 6 && (strcmp(what, "work") == 0 || strcmp(what, "hold") == 0)) {
+	if (argc >= 6 &&
+		(strcmp(what, "work") == 0 || strcmp(what, "hold") == 0 || strcmp(what, "leave") == 0)) {
 		static struct work work;
 
 		work.next = 1;
 		work.last = strtoull(argv[4], NULL, 10);
 		work.at_once = strtoull(argv[5], NULL, 10);
 		work.small = argc > 6 ? strtoull(argv[6], NULL, 10) : SMALL_MAX;
+		work.large = argc > 7 ? strtoull(argv[7], NULL, 10) : LARGE_EACH;
 		work.removes = strcmp(what, "work") == 0;
+		work.leaves = strcmp(what, "leave") == 0;
 		if (work.at_once > WRITERS_MAX)
 			work.at_once = WRITERS_MAX;
 		work_all(&work, argv[2], strtoull(argv[3], NULL, 10));

@@ -7,11 +7,12 @@
  *   -s  it is made with half of the bytes (read, write and their like), or with one buffer of several
  *   -c  count only these calls
  *
- * Calls of all threads are counted in the order they are made in; those of child processes are not. REPORT: "counted N",
- * "struck CALL" for each, and "exit CODE" or "signal NUMBER" of the process. The exit code is the program's, or 128 and
+ * Calls of all threads are counted in the order they are made in; those of child processes are not, nor those that the
+ * loader of shared libraries makes unless it is -k: it may end as it likes. REPORT: "struck CALL" for each, with -n 0
+ * "call CALL" for each that was counted, and "exit CODE" or "signal NUMBER" of the process. The exit code is the program's, or 128 and
  * the signal's number, as a shell has it; 77: this machine cannot do that.
  *
- * Compiled by sweep.py. strace can do much of it, but counts each thread for itself, and makes no short writes. */
+ * Compiled by strike.py. strace can do much of it, but counts each thread for itself, and makes no short writes. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -48,6 +50,7 @@ struct strike {
 	int calls[CALLS_MAX];
 	size_t calls_count; /* 0: all */
 	pid_t pid;
+	uint64_t loader, loader_end; /* addresses */
 	struct struck inside[THREADS_MAX];
 	FILE *report;
 };
@@ -140,18 +143,18 @@ static struct struck *inside(struct strike *s, pid_t tid)
 	return NULL;
 }
 
-static void report_call(struct strike *s, int call)
+static void report_call(struct strike *s, const char *what, int call)
 {
 	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, call);
 
-	fprintf(s->report, "struck %s\n", name == NULL ? "?" : name);
+	fprintf(s->report, "%s %s\n", what, name == NULL ? "?" : name);
 	free(name);
 }
 
 static void strike_at(struct strike *s, pid_t tid, uint64_t third)
 {
 	struct struck *i = inside(s, 0);
-	struct user_regs_struct r;
+	struct user_regs_struct r = { 0 };
 
 	if (s->blow == BLOW_KILL) {
 		kill(s->pid, SIGKILL);
@@ -168,17 +171,29 @@ static void strike_at(struct strike *s, pid_t tid, uint64_t third)
 	set(tid, &r);
 }
 
+static bool is_loader(const struct strike *s, uint64_t address)
+{
+	return s->blow != BLOW_KILL && address >= s->loader && address < s->loader_end;
+}
+
+/* Nothing is left to be struck. */
+static bool is_over(const struct strike *s)
+{
+	return s->first != 0 && s->counted >= s->first + s->times;
+}
+
 static void enters(struct strike *s, pid_t tid, const struct __ptrace_syscall_info *info)
 {
 	const int call = (int)info->entry.nr;
 
-	if (!is_counted(s, call))
+	if (!is_counted(s, call) || is_loader(s, info->instruction_pointer))
 		return;
 	s->counted++;
-	if (s->blow == BLOW_NONE || s->first == 0 || s->counted < s->first ||
-		s->counted >= s->first + s->times)
+	if (s->first == 0)
+		report_call(s, "call", call);
+	if (s->blow == BLOW_NONE || s->first == 0 || s->counted < s->first || is_over(s))
 		return;
-	report_call(s, call);
+	report_call(s, "struck", call);
 	strike_at(s, tid, info->entry.args[2]);
 }
 
@@ -186,7 +201,7 @@ static void enters(struct strike *s, pid_t tid, const struct __ptrace_syscall_in
 static void leaves(struct strike *s, pid_t tid)
 {
 	struct struck *i = inside(s, tid);
-	struct user_regs_struct r;
+	struct user_regs_struct r = { 0 };
 
 	if (i == NULL)
 		return;
@@ -215,7 +230,6 @@ static void at_call(struct strike *s, pid_t tid)
 
 static int ended(struct strike *s, int status)
 {
-	fprintf(s->report, "counted %ld\n", s->counted);
 	if (WIFSIGNALED(status)) {
 		fprintf(s->report, "signal %d\n", WTERMSIG(status));
 		return 128 + WTERMSIG(status);
@@ -240,7 +254,7 @@ static int stopped(struct strike *s, pid_t tid, int status)
 
 static int follow(struct strike *s)
 {
-	int status;
+	int status, sig;
 
 	for (;;) {
 		const pid_t tid = waitpid(-1, &status, __WALL);
@@ -255,8 +269,41 @@ static int follow(struct strike *s)
 				return ended(s, status);
 			continue;
 		}
-		trace(PTRACE_SYSCALL, tid, 0, NULL, (unsigned long)stopped(s, tid, status));
+		sig = stopped(s, tid, status);
+		trace(is_over(s) && inside(s, tid) == NULL ? PTRACE_CONT : PTRACE_SYSCALL, tid, 0, NULL,
+			(unsigned long)sig);
 	}
+}
+
+/* The loader is where the kernel says that it has put it, up to where the next file begins. */
+static void find_loader(struct strike *s)
+{
+	char path[64], line[512], *name;
+	static char loader[512];
+	unsigned long entry[2];
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/auxv", (int)s->pid);
+	f = fopen(path, "re");
+	while (f != NULL && fread(entry, sizeof entry, 1, f) == 1)
+		if (entry[0] == AT_BASE)
+			s->loader = entry[1];
+	if (f != NULL)
+		fclose(f);
+	snprintf(path, sizeof path, "/proc/%d/maps", (int)s->pid);
+	f = fopen(path, "re");
+	while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+		const unsigned long start = strtoul(line, &name, 16);
+		const unsigned long end = strtoul(name + 1, NULL, 16); /* START-END ... /NAME */
+
+		name = strchr(line, '/');
+		if (name != NULL && start == s->loader)
+			snprintf(loader, sizeof loader, "%s", name);
+		if (name != NULL && strcmp(name, loader) == 0)
+			s->loader_end = end;
+	}
+	if (f != NULL)
+		fclose(f);
 }
 
 static int run(struct strike *s, char **argv)
@@ -287,6 +334,7 @@ static int run(struct strike *s, char **argv)
 	/* calls are looked at from the exec on */
 	if (write(ready[1], "", 1) != 1 || waitpid(s->pid, &status, 0) != s->pid || !WIFSTOPPED(status))
 		cannot(argv[0]);
+	find_loader(s);
 	fcntl(ready[0], F_SETFD, 0);
 	close(ready[0]);
 	close(ready[1]);

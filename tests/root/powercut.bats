@@ -9,10 +9,11 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	requires python3 python3
 	TOYS="python3 -B $BATS_TEST_DIRNAME/powercut_toys.py"
+	HELPERS=$BIN/../helpers
 	if [ "${SWEEP:-}" = long ]; then
 		CUTS=3000 SECONDS_EACH=1200
 	else
-		CUTS=40 SECONDS_EACH=4
+		CUTS=60 SECONDS_EACH=2
 	fi
 }
 
@@ -31,26 +32,65 @@ toy() {
 	cut "$1" "$TOYS $2 20" "$TOYS check $2"
 }
 
-@test "ext4: the test finds what is known to lose, and nothing in what is known to keep" {
+# store FS [PROGRAM]: what cuts find of a store that takes messages and lets some of them go, in small segments
+store() {
+	local driver=$HELPERS/${2-store_driver}
+	[ "${SWEEP:-}" = long ] || SECONDS_EACH=6
+	cut "$1" "$driver work . 131072 60 4" "$driver check . 131072"
+}
+
+# flushes WRITERS: how many a message, in thousandths, when so many write at a time
+flushes() {
+	CUTS=1
+	cut ext4 "$HELPERS/store_driver hold . 4194304 320 $1 2000 0" "$HELPERS/store_driver check . 4194304"
+	[ "$status" -eq 0 ]
+	[[ "$output" =~ \(([0-9]+)\.([0-9]+)\ a\ message\) ]]
+	THOUSANDTHS=$((10#${BASH_REMATCH[1]}${BASH_REMATCH[2]}))
+}
+
+@test "ext4: what is known to lose is found out, and what is known to keep is not" {
 	local protocol
-	for protocol in no-sync rename link log-no-sync; do
+	for protocol in rename log-no-sync; do
 		toy ext4 $protocol
 		[ "$status" -eq 1 ]
 		[[ "$output" = *': lost: '* ]]
 		[[ "$output" != *failed:* ]]
 	done
-	for protocol in name-first rename-folder log; do
+	for protocol in name-first log; do
 		toy ext4 $protocol
 		[ "$status" -eq 0 ]
 	done
-	[[ "$output" = *'(1.000 a message)'* ]] # a log's
+	[[ "$output" = *'(1.000 a message)'* ]]
 }
 
-@test "xfs: the test finds what is known to lose, and nothing in what is known to keep" {
+@test "xfs: what is known to lose is found out, and what is known to keep is not" {
 	toy xfs rename
 	[ "$status" -eq 1 ]
 	[[ "$output" = *': lost: '* ]]
 	[[ "$output" != *failed:* ]]
 	toy xfs log
 	[ "$status" -eq 0 ]
+}
+
+@test "ext4: the store keeps what it promised" {
+	store ext4
+	[ "$status" -eq 0 ]
+}
+
+@test "xfs: the store keeps what it promised" {
+	store xfs
+	[ "$status" -eq 0 ]
+}
+
+@test "a store that does not flush is found out" {
+	store ext4 store_driver_no_sync
+	[ "$status" -eq 1 ]
+	[[ "$output" = *': lost: '* ]]
+}
+
+@test "one who writes alone costs one flush a message, and 32 share theirs" {
+	flushes 1
+	[ "$THOUSANDTHS" -le 1100 ]
+	flushes 32
+	[ "$THOUSANDTHS" -le 100 ]
 }

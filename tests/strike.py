@@ -1,4 +1,4 @@
-"""sweep.py [OPTION ...] BLOW WORKLOAD CHECK: strikes at each system call of a program in turn, and looks what is left.
+"""strike.py [OPTION ...] BLOW WORKLOAD CHECK: strikes at each system call of a program in turn, and looks what is left.
 
 BLOW    kill                                     SIGKILL before the call
         ENOSPC, EIO, EINTR, EMFILE, ENOMEM       calls that may fail so do
@@ -15,7 +15,7 @@ the exit codes 100, 111 and 127.
 
     --strike PROGRAM    strike.c, compiled
     --times N           the call that fails, and those of its kind that follow: N in all (1)
-    --seconds S         evenly fewer points, if all would take longer (600)
+    --seconds S         fewer points, if all would take longer (600): of each kind of call as many as of the others
     --only N            this point only; its directory stays
 
 Exit 0: nothing was found; 1: something was; 77: it cannot be tried here. Counts are comments for TAP.
@@ -25,13 +25,15 @@ import collections
 import errno
 import multiprocessing
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 
-from promises import Promises, in_time
+from promises import Promises
 
 WAIT_S = 60
 CANNOT_TRY = 77
@@ -49,11 +51,11 @@ BLOWS = {
     "EINTR": (f"-e {errno.EINTR}", f"poll,ppoll,epoll_wait,epoll_pwait,accept,accept4,connect,openat,{WRITES},{READS}"),
     "EMFILE": (f"-e {errno.EMFILE}", "openat,open,socket,accept,accept4,eventfd2,memfd_create,pipe2,dup,dup3,fcntl,"
                                      "signalfd4,epoll_create1,timerfd_create,socketpair"),
-    "ENOMEM": (f"-e {errno.ENOMEM}", "mmap,brk,mremap,clone,clone3,openat,poll,ppoll,socket,accept4,eventfd2,memfd_create,"
+    "ENOMEM": (f"-e {errno.ENOMEM}", "mmap,mremap,clone,clone3,openat,poll,ppoll,socket,accept4,eventfd2,memfd_create,"
                                      "getdents64,sendmsg,recvmsg,fstat,newfstatat,unlinkat,mkdirat,renameat,renameat2"),
 }
 
-Outcome = collections.namedtuple("Outcome", "counted struck end promises code")
+Outcome = collections.namedtuple("Outcome", "calls struck end promises code")
 
 
 class Sweep:
@@ -92,20 +94,20 @@ class Sweep:
 
     @staticmethod
     def outcome(folder, lines, code):
-        counted, struck, end = 0, [], "no end"
+        calls, struck, end = [], [], "no end"
         try:
             with open(os.path.join(folder, "report"), encoding="ascii") as f:
                 for line in f:
                     word, _, rest = line.strip().partition(" ")
-                    if word == "counted":
-                        counted = int(rest)
+                    if word == "call":
+                        calls.append(rest)
                     elif word == "struck":
                         struck.append(rest)
                     else:
                         end = line.strip()
         except FileNotFoundError:
             pass
-        return Outcome(counted, struck, end, Promises(lines), code)
+        return Outcome(calls, struck, end, Promises(lines), code)
 
     def problems(self, folder, outcome):
         killed = self.o.blow == "kill" and outcome.struck
@@ -142,10 +144,11 @@ class Sweep:
         return bool(outcome.struck), (outcome.struck or ["none"])[0], found
 
     def some(self, points):
-        return [(point, *self.point(point)) for point in in_time(points, self.o.seconds)]
+        end = time.monotonic() + self.o.seconds
+        return [(point, *self.point(point)) for point in points if time.monotonic() < end]
 
-    def count(self):
-        """Calls of a run in which nothing is struck, which must be without a fault."""
+    def calls_made(self):
+        """In a run in which nothing is struck, which must be without a fault."""
         folder = tempfile.mkdtemp()
         outcome = self.work(folder, 0)
         if outcome.code == CANNOT_TRY or outcome.end == f"exit {CANNOT_TRY}":
@@ -158,7 +161,20 @@ class Sweep:
                 print(f"nothing was struck: workload ended with {outcome.code}, {outcome.end}; {found}\n{f.read()}")
             sys.exit(1)
         shutil.rmtree(folder)
-        return outcome.counted
+        return outcome.calls
+
+
+def in_turn(calls):
+    """Points, one of each kind of call, then another of each kind, and so on; which of them is left to chance."""
+    chance = random.Random(len(calls))
+    kinds = {}
+    for point, call in enumerate(calls, 1):
+        kinds.setdefault(call, []).append(point)
+    ranked = []
+    for points in kinds.values():
+        chance.shuffle(points)
+        ranked += enumerate(points)
+    return [point for _, point in sorted(ranked)]
 
 
 def options():
@@ -181,14 +197,17 @@ def main():
     if o.only:
         print(sweep.point(o.only))
         return
-    total = sweep.count()
-    points = list(range(1, total + 1))
+    calls = sweep.calls_made()
+    if not calls:
+        print("no call was counted")
+        sys.exit(1)
+    points = in_turn(calls)
     with multiprocessing.Pool(2) as pool:
         results = [result for part in pool.map(sweep.some, [points[i::2] for i in range(2)]) for result in part]
     struck = [result for result in results if result[1]]
     kinds = collections.Counter(call for _, _, call, _ in struck)
     found = [(point, call, text) for point, _, call, texts in sorted(results) for text in texts]
-    print(f"# {o.blow}: {len(struck)} of {total} calls struck, {len(kinds)} kinds; "
+    print(f"# {o.blow}: {len(struck)} of {len(calls)} calls struck, {len(kinds)} kinds; "
           f"{len({point for point, _, _ in found})} with findings")
     for point, call, text in found[:20]:
         print(f"--only {point} ({call}): {text}")
