@@ -51,14 +51,10 @@ size_t record_length(const char head[RECORD_HEAD])
 	return h.length;
 }
 
-/* Is there the head of a record of this segment? */
-static bool read_head(const struct checksum *c, uint64_t segment, const char *p, size_t n, struct head *h,
-	struct record *r)
+/* Is this the head of a record of this segment, of which n bytes are left? */
+static bool is_head(const struct checksum *c, uint64_t segment, const char *p, size_t n,
+	const struct head *h, struct record *r)
 {
-	memset(h, 0, sizeof *h);
-	if (n < RECORD_HEAD)
-		return false;
-	memcpy(h, p, sizeof *h);
 	if (h->length > n - RECORD_HEAD || record_size(h->length) > n || h->kind < RECORD_MESSAGE ||
 		h->kind > RECORD_END || h->head_check != check_of_head(c, h, segment))
 		return false;
@@ -69,6 +65,36 @@ static bool read_head(const struct checksum *c, uint64_t segment, const char *p,
 		.payload = p + RECORD_HEAD,
 		.length = h->length };
 	return true;
+}
+
+static bool read_head(const struct checksum *c, uint64_t segment, const char *p, size_t n, struct head *h,
+	struct record *r)
+{
+	memset(h, 0, sizeof *h);
+	if (n < RECORD_HEAD)
+		return false;
+	memcpy(h, p, sizeof *h);
+	return is_head(c, segment, p, n, h, r);
+}
+
+/* One bit of a head that turned over is found by trying each: then not even the message is lost. */
+static bool mend_head(const struct checksum *c, uint64_t segment, const char *p, size_t n, struct head *h,
+	struct record *r)
+{
+	unsigned char bytes[RECORD_HEAD];
+
+	if (n < RECORD_HEAD)
+		return false;
+	memcpy(bytes, p, sizeof bytes);
+	for (size_t bit = 0; bit < 8 * sizeof bytes; bit++) {
+		bytes[bit / 8] ^= (unsigned char)(1U << bit % 8);
+		memcpy(h, bytes, sizeof *h);
+		if (is_head(c, segment, p, n, h, r))
+			return true;
+		bytes[bit / 8] ^= (unsigned char)(1U << bit % 8);
+	}
+	memcpy(h, bytes, sizeof *h);
+	return false;
 }
 
 /* Behind a damage: only where the magic is, or looking would cost a sum at every eighth byte. */
@@ -90,7 +116,7 @@ enum record_found record_read(
 {
 	struct head h;
 
-	if (read_head(c, segment, p, n, &h, r)) {
+	if (read_head(c, segment, p, n, &h, r) || mend_head(c, segment, p, n, &h, r)) {
 		*used = record_size(r->length);
 		return checksum_of(c, r->payload, r->length) == h.check ? RECORD_WHOLE : RECORD_DAMAGED;
 	}

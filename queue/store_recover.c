@@ -20,8 +20,9 @@ struct recovery {
 	struct store *s;
 	uint64_t start; /* the first segment that is read */
 	uint64_t next_id, next_batch;
-	bool damaged; /* something was there that cannot be read */
-	bool empty;   /* the last segment that was read holds nothing */
+	uint64_t last_id; /* of the record that was read last */
+	bool damaged;     /* something was there that cannot be read */
+	bool empty;       /* the last segment that was read holds nothing */
 };
 
 /* ---- the log -------------------------------------------------------------------------------------------- */
@@ -148,6 +149,7 @@ static void read_segment(struct recovery *r, const struct segment *segment, cons
 		switch (record_read(&r->s->journal.sum, segment->number, p + at, n - at, &record, &used)) {
 		case RECORD_WHOLE:
 			r->empty = false;
+			r->last_id = record.id;
 			apply(r, &record, segment->number << 32 | at / RECORD_ALIGN);
 			break;
 		case RECORD_DAMAGED:
@@ -156,7 +158,8 @@ static void read_segment(struct recovery *r, const struct segment *segment, cons
 			say_damage(r, segment->number, at, damage_of(&record), record.id);
 			break;
 		case RECORD_GARBAGE:
-			say_damage(r, segment->number, at, "damaged, up to the next record", 0);
+			say_damage(r, segment->number, at,
+				"damaged, up to the next record: what came behind the record", r->last_id);
 			break;
 		case RECORD_CUT:
 			r->empty = false;
