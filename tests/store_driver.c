@@ -10,7 +10,8 @@
  *   store_driver list DIR SEGMENT
  *           the same, once, with the store's number behind it; no clean end
  *
- * The lines that it writes are those of tests/promises.py; ID is in the message's text. A store that has refused a message
+ * The lines that it writes are those of tests/promises.py. ID is in the message's text, in the first line that is not a
+ * Received; SIZE and SUM (crc32) are of what begins there, the sum also of the envelope. A store that has refused a message
  * must take one again within RECOVER_MS: else work and hold end with 1. What the store has to say goes to standard error. */
 #include <errno.h>
 #include <inttypes.h>
@@ -41,15 +42,18 @@ enum {
 };
 
 static const uint8_t table_key_bytes[TABLE_KEY]; /* any will do: what is on disk brings its own */
-static const uint64_t fnv_start = 0xcbf29ce484222325;
-
-static uint64_t fnv(uint64_t sum, const void *p, size_t n)
+/* The usual one, of zlib and others; 0 begins. */
+static uint32_t crc32(uint32_t sum, const void *p, size_t n)
 {
 	const unsigned char *s = p;
 
-	for (size_t i = 0; i < n; i++)
-		sum = (sum ^ s[i]) * 0x100000001b3;
-	return sum;
+	sum = ~sum;
+	for (size_t i = 0; i < n; i++) {
+		sum ^= s[i];
+		for (int bit = 0; bit < 8; bit++)
+			sum = (sum >> 1) ^ (sum & 1 ? 0xedb88320 : 0);
+	}
+	return ~sum;
 }
 
 static _Noreturn void fail(const char *what)
@@ -81,7 +85,7 @@ struct text {
 	size_t len;
 	char memory[256];
 	struct envelope envelope;
-	uint64_t sum; /* of the text with HEAD, and of the envelope */
+	uint32_t sum; /* of the text, and of the envelope */
 };
 
 static uint64_t mix(uint64_t x)
@@ -108,9 +112,7 @@ static void text_make(struct text *t, uint64_t id, size_t small, uint64_t large)
 	}
 	if (!ok || !envelope_finish(&t->envelope))
 		fail("envelope");
-	t->sum = fnv(fnv_start, HEAD, strlen(HEAD));
-	t->sum = fnv(t->sum, t->bytes, t->len);
-	t->sum = fnv(t->sum, t->envelope.bytes, t->envelope.len);
+	t->sum = crc32(crc32(0, t->bytes, t->len), t->envelope.bytes, t->envelope.len);
 }
 
 /* ---- work ----------------------------------------------------------------------------------------------- */
@@ -199,7 +201,7 @@ static void start(struct writer *w)
 	work->busy++;
 	w->written = 0;
 	text_make(&w->text, w->id, work->small, work->large);
-	line("? %" PRIu64 " %zu %016" PRIx64 "\n", w->id, w->text.len + strlen(HEAD), w->text.sum);
+	line("? %" PRIu64 " %zu %08" PRIx32 "\n", w->id, w->text.len, w->text.sum);
 	w->message = store_begin(work->store, w, HEAD, strlen(HEAD));
 	if (w->message == NULL)
 		refused(w, errno);
@@ -343,11 +345,25 @@ static char *read_all(int fd, size_t *len)
 	return n == 0 ? p : NULL;
 }
 
+/* Where the line of the id begins; NULL: it is none of ours. What is before it are Received lines. */
+static const char *text_of(const char *p)
+{
+	while (strncmp(p, "id ", 3) != 0) {
+		if (strncmp(p, "Received: ", 10) != 0 && *p != ' ')
+			return NULL;
+		p = strchr(p, '\n');
+		if (p == NULL)
+			return NULL;
+		p++;
+	}
+	return p;
+}
+
 static void show(struct store *s, struct table *t, uint32_t row, bool number, FILE *out)
 {
 	const struct message *m = table_message(t, row);
 	struct store_content c;
-	uint64_t id = 0;
+	const char *text = NULL;
 	size_t len;
 	char *p;
 
@@ -356,15 +372,15 @@ static void show(struct store *s, struct table *t, uint32_t row, bool number, FI
 		return;
 	}
 	p = read_all(c.message, &len);
-	if (p != NULL && strncmp(p, HEAD "id ", strlen(HEAD) + 3) == 0)
-		id = strtoull(p + strlen(HEAD) + 3, NULL, 10);
-	if (id == 0)
+	if (p != NULL)
+		text = text_of(p);
+	if (text == NULL || m->bytes != len)
 		fprintf(out, "strange number %" PRIu64 "\n", m->id);
 	else {
-		fprintf(out, "%" PRIu64 " %zu %016" PRIx64, id, len,
-			fnv(fnv(fnv_start, p, len), c.envelope.bytes, c.envelope.len));
-		if (m->bytes != len)
-			fprintf(out, " row says %" PRIu32, m->bytes);
+		const size_t n = len - (size_t)(text - p);
+		const uint32_t sum = crc32(crc32(0, text, n), c.envelope.bytes, c.envelope.len);
+
+		fprintf(out, "%" PRIu64 " %zu %08" PRIx32, (uint64_t)strtoull(text + 3, NULL, 10), n, sum);
 		if (number)
 			fprintf(out, " number %" PRIu64, m->id);
 		fputc('\n', out);

@@ -27,16 +27,13 @@ cut() {
 	grep '^#' <<<"$output" >&3
 }
 
-# toy FS PROTOCOL: what its cuts find
-toy() {
-	cut "$1" "$TOYS $2 20" "$TOYS check $2"
-}
-
-# store FS [PROGRAM]: what cuts find of a store that takes messages and lets some of them go, in small segments
-store() {
-	local driver=$HELPERS/${2-store_driver}
-	[ "${SWEEP:-}" = long ] || SECONDS_EACH=6
-	cut "$1" "$driver work . 131072 60 4" "$driver check . 131072"
+# found FS WORKLOAD CHECK: cut finds a loss, and nothing but losses
+found() {
+	SECONDS_EACH=600
+	cut "$@" --until-found
+	[ "$status" -eq 1 ]
+	[[ "$output" = *': lost: '* ]]
+	[[ "$output" != *failed:* ]]
 }
 
 # flushes WRITERS: how many a message, in thousandths, when so many write at a time
@@ -48,44 +45,50 @@ flushes() {
 	THOUSANDTHS=$((10#${BASH_REMATCH[1]}${BASH_REMATCH[2]}))
 }
 
-@test "ext4: what is known to lose is found out, and what is known to keep is not" {
-	local protocol
-	for protocol in rename log-no-sync; do
-		toy ext4 $protocol
-		[ "$status" -eq 1 ]
-		[[ "$output" = *': lost: '* ]]
-		[[ "$output" != *failed:* ]]
+@test "what is known to lose is found out" {
+	local fs protocol
+	for fs in ext4 xfs; do
+		for protocol in rename log-no-sync; do
+			found $fs "$TOYS $protocol 20" "$TOYS check $protocol"
+		done
 	done
-	for protocol in name-first log; do
-		toy ext4 $protocol
-		[ "$status" -eq 0 ]
+}
+
+@test "in what is known to keep, nothing is found" {
+	local fs protocol
+	for fs in ext4 xfs; do
+		for protocol in name-first log; do
+			cut $fs "$TOYS $protocol 20" "$TOYS check $protocol"
+			[ "$status" -eq 0 ]
+		done
 	done
 	[[ "$output" = *'(1.000 a message)'* ]]
 }
 
-@test "xfs: what is known to lose is found out, and what is known to keep is not" {
-	toy xfs rename
-	[ "$status" -eq 1 ]
-	[[ "$output" = *': lost: '* ]]
-	[[ "$output" != *failed:* ]]
-	toy xfs log
-	[ "$status" -eq 0 ]
-}
+# of a store that takes messages and lets some of them go, in small segments
+WORK='work . 131072 60 4' CHECK='check . 131072'
 
 @test "ext4: the store keeps what it promised" {
-	store ext4
+	SECONDS_EACH=$((SECONDS_EACH * 3))
+	cut ext4 "$HELPERS/store_driver $WORK" "$HELPERS/store_driver $CHECK"
 	[ "$status" -eq 0 ]
 }
 
 @test "xfs: the store keeps what it promised" {
-	store xfs
+	SECONDS_EACH=$((SECONDS_EACH * 3))
+	cut xfs "$HELPERS/store_driver $WORK" "$HELPERS/store_driver $CHECK"
+	[ "$status" -eq 0 ]
+}
+
+@test "queued keeps what it answered" {
+	SECONDS_EACH=$((SECONDS_EACH * 3))
+	cut ext4 "exec python3 -B $BATS_TEST_DIRNAME/../queued_work.py $BIN queued" \
+		"[ ! -d home/queue ] || exec $HELPERS/store_driver check home/queue 65536"
 	[ "$status" -eq 0 ]
 }
 
 @test "a store that does not flush is found out" {
-	store ext4 store_driver_no_sync
-	[ "$status" -eq 1 ]
-	[[ "$output" = *': lost: '* ]]
+	found ext4 "$HELPERS/store_driver_no_sync $WORK" "$HELPERS/store_driver $CHECK"
 }
 
 @test "one who writes alone costs one flush a message, and 32 share theirs" {

@@ -12,6 +12,7 @@ a line for each message that is there. What had been promised by then must be tr
     --fs NAME       ext4 or xfs
     --cuts N        so many cuts: half of them right behind a promise (300)
     --seconds S     evenly fewer, if that would take longer (600)
+    --until-found   it is enough that something is found
     --seed N        of the choice of cuts (0); each is named in full when it finds something
     --cut P:HOW:N   this one only
     --keep DIR      what is recorded stays there
@@ -172,27 +173,28 @@ def survivors(fs, pending, cut):
 
 
 def choose(journal, count, seed):
-    """Cuts in order of position. Half of them lie right behind a promise, the others anywhere in the work."""
+    """Cuts in order of position. Half of them lie right behind a promise, the others anywhere, the first start included."""
     chance = random.Random(seed)
-    lines = [i for i, (kind, _, _) in enumerate(journal) if kind == recorder.LINE]
-    promises = [i + 1 for i in lines if journal[i][2].startswith(b"+")]
+    promises = [i + 1 for i, (kind, _, data) in enumerate(journal) if kind == recorder.LINE and data[:1] == b"+"]
     if not promises:
         raise RuntimeError("the workload promised nothing")
     chosen = set()
     for i in range(count):
-        position = chance.choice(promises) if i % 2 == 0 else chance.randint(lines[0] + 1, len(journal))
+        position = chance.choice(promises) if i % 2 == 0 else chance.randint(1, len(journal))
         chosen.add(Cut(position, chance.choice(HOW), chance.randrange(1 << 31)))
     return sorted(chosen)
 
 
 def cut_all(job):
     """All of them, or as many as there is time for. (how many, problems as (cut, text))"""
-    fs, folder, journal, check, cuts, seconds = job
-    replay = Replay(fs, folder, journal, check)
+    o, folder, journal, cuts = job
+    replay = Replay(o.fs, folder, journal, o.check)
     tried, problems = 0, []
-    for cut in in_time(cuts, seconds):
+    for cut in in_time(cuts, o.seconds):
         problems += [(cut, text) for text in replay.cut(cut)]
         tried += 1
+        if problems and o.until_found:
+            break
     replay.close()
     return tried, problems
 
@@ -232,6 +234,7 @@ def options():
     parser.add_argument("--fs", choices=sorted(MAKE), default="ext4")
     parser.add_argument("--cuts", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--until-found", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cut")
     parser.add_argument("--keep")
@@ -267,7 +270,7 @@ def main():
         atexit.register(shutil.rmtree, folder)
     journal = journal_of(o, folder)
     cuts = chosen_cuts(o, journal)
-    jobs = [(o.fs, folder, journal, o.check, cuts[i::2], o.seconds) for i in range(2)]
+    jobs = [(o, folder, journal, cuts[i::2]) for i in range(2)]
     with multiprocessing.Pool(2) as pool:
         results = pool.map(cut_all, jobs)
     problems = [problem for _, found in results for problem in found]

@@ -2,6 +2,7 @@
 
 What powercut.py says of them says what powercut.py is worth. In the working directory.
 """
+import glob
 import hashlib
 import os
 import struct
@@ -111,7 +112,7 @@ def found_at(data, at):
 
 
 def look(protocol):
-    files = ["log"] if protocol.startswith("log") else ["new/" + name for name in os.listdir("new")]
+    files = glob.glob("log") if protocol.startswith("log") else glob.glob("new/*")
     for name in files:
         with open(name, "rb") as f:
             data = f.read()
