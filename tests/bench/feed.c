@@ -1,7 +1,8 @@
-/* feed smtp|raw MEGABYTES PORT - sends the lines of one large message, and nothing but them takes time.
+/* feed smtp|refused|raw MEGABYTES PORT - sends the lines of one large message, and nothing but them takes time.
  *
- *   smtp  inside a session, as DATA
- *   raw   bare, to a program that only reads
+ *   smtp     inside a session, as DATA
+ *   refused  the same, and it is too large: 552 at its end
+ *   raw      bare, to a program that only reads
  *
  * The lines are those of a base64 attachment: 76 bytes, CR LF. */
 #include "bench.h"
@@ -56,7 +57,7 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (argc != 4)
-		give_up("usage: feed smtp|raw megabytes port");
+		give_up("usage: feed smtp|refused|raw megabytes port");
 	bytes = number(argv[2]) * 1000000;
 	alarm(PATIENCE_S);
 	to = loopback(argv[3]);
@@ -66,7 +67,7 @@ int main(int argc, char **argv)
 	in = fdopen(fd, "r");
 	if (in == NULL)
 		fail("fdopen");
-	if (strcmp(argv[1], "smtp") == 0) {
+	if (strcmp(argv[1], "raw") != 0) {
 		expect(in, "220");
 		command(fd, in, "EHLO client.example\r\n", "250");
 		command(fd, in, "MAIL FROM:<s@client.example>\r\n", "250");
@@ -74,7 +75,7 @@ int main(int argc, char **argv)
 		command(fd, in, "DATA\r\n", "354");
 		send_all(fd, header, sizeof header - 1);
 		send_lines(fd, bytes);
-		command(fd, in, ".\r\n", "250");
+		command(fd, in, ".\r\n", strcmp(argv[1], "refused") == 0 ? "552" : "250");
 		command(fd, in, "QUIT\r\n", "221");
 	} else
 		send_lines(fd, bytes);

@@ -1,9 +1,11 @@
-/* serve [-p PORT] LOG SERVER [ARG ...] -- LOAD [ARG ...] - a server, a load on it, and what it cost.
+/* serve [-w] [-p PORT] LOG SERVER [ARG ...] -- LOAD [ARG ...] - a server, a load on it, and what it cost.
  *
  * The server prints its port on descriptor 1 when it is ready (-1 of tcpserver); with -p we wait until PORT
  * takes connections. The word PORT in the load's arguments, also behind a colon, becomes that port, and PID
  * the server's number. What the server says on descriptor 2 is a pipe that a process of ours copies to the
  * file LOG, as a logger would.
+ * With -w the load runs twice, and time is that of the second run: processes that stay have been started by then. CPU
+ * is that of both, halved.
  *
  * Prints three numbers: seconds that the load took; CPU seconds of the server and all it has waited for; CPU
  * seconds of what outlived its parent. We are their reaper, so nothing is lost: smtpd's broker and its queue
@@ -169,7 +171,7 @@ static int reap_until(struct parties *p, pid_t pid)
 	}
 }
 
-static const char usage[] = "usage: serve [-p port] log server [arg ...] -- load [arg ...]";
+static const char usage[] = "usage: serve [-w] [-p port] log server [arg ...] -- load [arg ...]";
 
 /* Ends the server's words where the load's begin. */
 static char **split(char **server_words)
@@ -184,14 +186,30 @@ static char **split(char **server_words)
 	return at + 1;
 }
 
+/* Returns the seconds that it took. */
+static double run_load(struct parties *p, char **load)
+{
+	const double began = now_s();
+
+	p->load = start(load, -1, -1);
+	if (reap_until(p, p->load) != 0)
+		give_up("the load failed");
+	return now_s() - began;
+}
+
 int main(int argc, char **argv)
 {
 	struct parties p = { .load = -1 };
 	char port[16] = "", pid[16];
 	char **load;
-	int ready[2], log, status;
-	double began, took;
+	int ready[2], log, runs = 1;
+	double took = 0;
 
+	if (argc > 1 && strcmp(argv[1], "-w") == 0) {
+		runs = 2;
+		argc--;
+		argv++;
+	}
 	if (argc > 3 && strcmp(argv[1], "-p") == 0) {
 		snprintf(port, sizeof port, "%s", argv[2]);
 		argv += 2;
@@ -216,16 +234,12 @@ int main(int argc, char **argv)
 	put(load, "PORT", port);
 	put(load, "PID", pid);
 
-	began = now_s();
-	p.load = start(load, -1, -1);
-	status = reap_until(&p, p.load);
-	took = now_s() - began;
+	for (int i = 0; i < runs; i++)
+		took = run_load(&p, load);
 	let_server_reap();
 	stop_server();
 	reap_until(&p, -1);
 	server = 0; /* the number may be somebody else's soon */
-	if (status != 0)
-		give_up("the load failed");
-	printf("%.6f %.6f %.6f\n", took, p.server_cpu, p.orphan_cpu);
+	printf("%.6f %.6f %.6f\n", took, p.server_cpu / runs, p.orphan_cpu / runs);
 	return 0;
 }
