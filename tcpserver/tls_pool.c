@@ -92,6 +92,9 @@ void tls_pool_hear(struct tls_pool *p, int fd)
 		p->idle[p->count++] = fd;
 		return;
 	}
+	/* not by close(2) alone: a process just started has it as well for a moment, and epoll(7) would go on telling
+	 * of a number that is somebody else's by then */
+	(void)epoll_ctl(p->poll, EPOLL_CTL_DEL, fd, NULL);
 	close(fd);
 }
 

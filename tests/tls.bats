@@ -588,6 +588,14 @@ smtp() {
 	wait_for eval '[ -z "$(pgrep -P "$MASTER")" ]'
 }
 
+@test "sessions while processes for others end and start lose nothing" {
+	export TLS_SESSIONS=2
+	mail_home
+	tls_server -c 40 --resident 16 127.0.0.1 0 smtpd
+	client churn "$PORT" 400
+	[ "$output" = '400 of 400' ] || { echo "$output"; tail -n 5 log; false; }
+}
+
 @test "smtpd stays in wrap mode too, also when the next connection makes it start anew" {
 	mail_home
 	tls_server --tls-mode=wrap --resident 2 127.0.0.1 0 smtpd

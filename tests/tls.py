@@ -10,7 +10,8 @@
     tls.py cut PORT                  leaves in the middle, without close_notify
     tls.py garbage PORT TEXT         STARTTLS, then TEXT instead of a hello: what comes back
     tls.py silent PORT               STARTTLS, then nothing: seconds until the end
-    tls.py crowd PORT N PID          N sessions at once, in wrap mode, that echo: private memory of each process, descriptors of PID"""
+    tls.py crowd PORT N PID          N sessions at once, in wrap mode, that echo: private memory of each process, descriptors of PID
+    tls.py churn PORT N              N sessions of smtpd by STARTTLS, 16 at a time: how many went as they should"""
 
 import os
 import re
@@ -19,6 +20,7 @@ import ssl
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -220,6 +222,27 @@ def crowd(port, count, master):
     print(f"{count} sessions, {sizes[len(sizes) // 2]} KiB private each, {fds} descriptors")
 
 
+def mail_session(port, c):
+    try:
+        with socket.create_connection(("127.0.0.1", int(port)), 30) as s:
+            until(s, b"\r\n")
+            s.sendall(b"STARTTLS\r\n")
+            if not until(s, b"\r\n").startswith(b"220"):
+                return False
+            with c.wrap_socket(s) as t:
+                t.sendall(b"NOOP\r\nQUIT\r\n")
+                return re.match(rb"250 .*\r\n221 ", rest(t)) is not None
+    except OSError:
+        return False
+
+
+def churn(port, count):
+    c = context({})
+    with ThreadPoolExecutor(16) as at_once:
+        went = list(at_once.map(lambda _: mail_session(port, c), range(int(count))))
+    print(f"{sum(went)} of {count}")
+
+
 if __name__ == "__main__":
     word, arguments = sys.argv[1], sys.argv[2:]
     try:
@@ -227,7 +250,7 @@ if __name__ == "__main__":
             sessions(word, *arguments)
         else:
             {"bulk": bulk, "half": half, "held": held, "cut": cut, "garbage": garbage, "silent": silent,
-             "crowd": crowd}[word](*arguments)
+             "crowd": crowd, "churn": churn}[word](*arguments)
     except ssl.SSLError as e:
         print("SSL error", e.reason)
         sys.exit(1)
