@@ -11,16 +11,15 @@
 
 static double own_s(pid_t pid)
 {
-	char path[64];
-	unsigned long long ns;
+	char path[64], text[128];
 	FILE *f;
 
 	snprintf(path, sizeof path, "/proc/%ld/schedstat", (long)pid);
 	f = fopen(path, "re");
-	if (f == NULL || fscanf(f, "%llu", &ns) != 1)
+	if (f == NULL || fgets(text, sizeof text, f) == NULL)
 		fail(path);
 	fclose(f);
-	return (double)ns / 1e9;
+	return (double)strtoull(text, NULL, 10) / 1e9;
 }
 
 int main(int argc, char **argv)
