@@ -130,3 +130,64 @@ void dotline_finish(struct dotline *d, char *out, size_t *out_len)
 	out[(*out_len)++] = d->fix ? '\n' : '\r';
 	d->at = LINE_TEXT;
 }
+
+/* ---- going out ----------------------------------------------------------------------------------------- */
+
+void dotline_out_init(struct dotline_out *d)
+{
+	*d = (struct dotline_out){ .at = OUT_START };
+}
+
+static size_t put_line_end(struct dotline_out *d, char *out)
+{
+	d->at = OUT_START;
+	d->size += 2;
+	memcpy(out, "\r\n", 2);
+	return 2;
+}
+
+/* From inside a line, through its end if that is there. Returns the bytes read. */
+static size_t encode_text(struct dotline_out *d, const char *in, size_t n, char *out, size_t *len)
+{
+	const size_t text = copy_plain(in, n, out + *len);
+
+	*len += text;
+	d->size += text;
+	if (text == n)
+		return n;
+	if (in[text] == '\r')
+		d->at = OUT_CR; /* a line end, whatever follows; an LF that follows belongs to it */
+	else
+		*len += put_line_end(d, out + *len);
+	return text + 1;
+}
+
+size_t dotline_encode(struct dotline_out *d, const char *in, size_t n, char *out)
+{
+	size_t used = 0, len = 0;
+
+	while (used < n)
+		switch (d->at) {
+		case OUT_START:
+			if (in[used] == '.')
+				out[len++] = '.';
+			d->at = OUT_TEXT;
+			break;
+		case OUT_TEXT:
+			used += encode_text(d, in + used, n - used, out, &len);
+			break;
+		case OUT_CR:
+			len += put_line_end(d, out + len);
+			used += in[used] == '\n';
+			break;
+		}
+	return len;
+}
+
+size_t dotline_encode_end(struct dotline_out *d, char *out)
+{
+	const size_t len = d->at == OUT_START ? 0 : put_line_end(d, out);
+
+	memcpy(out + len, ".\r\n", 3);
+	return len + 3;
+}

@@ -120,6 +120,48 @@ static void test_nul_and_8bit(void)
 		"NUL and 8-bit bytes pass, dot NUL is no end");
 }
 
+/* Stored text, and what may leave of it. */
+static const struct {
+	const char *text, *wire;
+	unsigned size; /* as SIZE counts */
+} out_cases[] = {
+	{ "", ".\r\n", 0 },
+	{ "a\n", "a\r\n.\r\n", 3 },
+	{ "a", "a\r\n.\r\n", 3 },
+	{ ".\n", "..\r\n.\r\n", 3 },
+	{ "..\n.a\n", "...\r\n..a\r\n.\r\n", 8 },
+	{ "\n\n", "\r\n\r\n.\r\n", 4 },
+	{ "a.\n", "a.\r\n.\r\n", 4 },
+	{ "a\r\nb\r\n", "a\r\nb\r\n.\r\n", 6 },
+	{ "a\r\n.\r\nb\n", "a\r\n..\r\nb\r\n.\r\n", 9 },
+	/* a CR without LF is a line end, too, and no dot stands alone behind it */
+	{ "a\rb\n", "a\r\nb\r\n.\r\n", 6 },
+	{ "a\r.\nb\n", "a\r\n..\r\nb\r\n.\r\n", 9 },
+	{ "a\r.\r\nb\n", "a\r\n..\r\nb\r\n.\r\n", 9 },
+	{ "a\r.\rb\n", "a\r\n..\r\nb\r\n.\r\n", 9 },
+	{ "a\n.\rb\n", "a\r\n..\r\nb\r\n.\r\n", 9 },
+	{ "a\r\r\n.\n", "a\r\n\r\n..\r\n.\r\n", 8 },
+	{ "a\n\r.\n", "a\r\n\r\n..\r\n.\r\n", 8 },
+	{ "\r", "\r\n.\r\n", 2 },
+	{ "\r.", "\r\n..\r\n.\r\n", 5 },
+	{ "\r\r\r", "\r\n\r\n\r\n.\r\n", 6 },
+};
+
+static bool encodes(size_t at, size_t piece)
+{
+	const char *text = out_cases[at].text, *want = out_cases[at].wire;
+	const size_t n = strlen(text);
+	struct dotline_out d;
+	char wire[ROOM];
+	size_t len = 0;
+
+	dotline_out_init(&d);
+	for (size_t used = 0; used < n; used += piece)
+		len += dotline_encode(&d, text + used, n - used < piece ? n - used : piece, wire + len);
+	len += dotline_encode_end(&d, wire + len);
+	return len == strlen(want) && memcmp(wire, want, len) == 0 && d.size == out_cases[at].size;
+}
+
 int main(void)
 {
 	char name[64];
@@ -133,6 +175,11 @@ int main(void)
 		for (size_t piece = 1; piece <= 16; piece += piece < 4 ? 1 : 12) {
 			snprintf(name, sizeof name, "chunk %zu in pieces of %zu", i, piece);
 			tap_ok(decodes_chunks(i, piece), name);
+		}
+	for (size_t i = 0; i < sizeof out_cases / sizeof out_cases[0]; i++)
+		for (size_t piece = 1; piece <= 16; piece += piece < 4 ? 1 : 12) {
+			snprintf(name, sizeof name, "text %zu goes out in pieces of %zu", i, piece);
+			tap_ok(encodes(i, piece), name);
 		}
 	test_nul_and_8bit();
 	return tap_end();
