@@ -249,3 +249,58 @@ bool address_set_domain(struct address *a, const char *domain)
 	a->literal = domain[0] == '[';
 	return true;
 }
+
+/* ---- as it is sent ------------------------------------------------------------------------------------- */
+
+static bool has_control(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((*text > 0 && *text < ' ') || *text == 0x7f)
+			return true;
+	return false;
+}
+
+/* RFC 5321 Dot-string: dots stand alone, and not at an end. */
+static bool is_dot_string(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!is_local(p[i]))
+			return false;
+		if (p[i] == '.' && (i == 0 || i + 1 == n || p[i - 1] == '.'))
+			return false;
+	}
+	return n > 0;
+}
+
+static void put_local(struct str *to, const char *p, size_t n)
+{
+	if (is_dot_string(p, n)) {
+		str_put(to, p, n);
+		return;
+	}
+	str_putc(to, '"');
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '"' || p[i] == '\\')
+			str_putc(to, '\\');
+		str_putc(to, p[i]);
+	}
+	str_putc(to, '"');
+}
+
+bool address_put_path(struct str *to, const char *text, bool *utf8)
+{
+	const char *at = strrchr(text, '@');
+	const size_t n = strlen(text), local = at == NULL ? n : (size_t)(at - text);
+
+	*utf8 = false;
+	for (size_t i = 0; i < n; i++)
+		*utf8 |= is_8bit(text[i]);
+	if (has_control(text) || (*utf8 && !utf8_is(text, n)))
+		return false;
+	if (at != NULL && (at[1] == '\0' || strpbrk(at, " <>()\\\",;") != NULL))
+		return false;
+	if (n > 0)
+		put_local(to, text, local);
+	str_put(to, text + local, n - local);
+	return true;
+}

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/str.h"
+
 enum { ADDRESS_MAX = 900, ADDRESS_DOMAIN_MAX = 255 };
 
 struct address {
@@ -31,6 +33,11 @@ const char *address_parse_path(struct address *a, const char *p, size_t n, size_
 
 /* The domain behind the '@', or "" where there is none. */
 const char *address_domain(const struct address *a);
+
+/* An address as the queue carries it, as it stands between '<' and '>' of MAIL and RCPT: the local part quoted if it
+ * must be. False: it holds what no path can (a control byte, a blank in its domain), and nothing is put. *utf8:
+ * it holds bytes beyond ASCII. */
+bool address_put_path(struct str *to, const char *text, bool *utf8) __attribute__((warn_unused_result));
 
 /* Puts text behind an address (RELAYCLIENT does); at and literal are found anew. False: over the limit,
  * and nothing has changed. */

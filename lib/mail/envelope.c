@@ -151,3 +151,12 @@ const char *envelope_next(const struct envelope *e, const char *recipient)
 		letter = behind(letter);
 	return *letter == 'T' ? letter + 1 : NULL;
 }
+
+const char *envelope_find_note(const char *address, char letter)
+{
+	const char *note = behind(address);
+
+	while (is_note(*note) && *note != letter)
+		note = behind(note);
+	return *note == letter ? note + 1 : NULL;
+}

@@ -60,4 +60,7 @@ enum envelope_check envelope_check(struct envelope *e, size_t have);
 const char *envelope_sender(const struct envelope *e);
 const char *envelope_next(const struct envelope *e, const char *recipient);
 
+/* The text of a note on the sender, or on a recipient that envelope_next gave; NULL: there is none. */
+const char *envelope_find_note(const char *address, char letter);
+
 #endif
