@@ -81,7 +81,7 @@ HOSTED      := $(wildcard queue/queued.c tcprules/tcprules.c tcprules/tcprulesch
                smtpd/checkpassword-file.c smtpd/checkpassword-pam.c $(if $(MUSL),,tcpserver/tcpserver.c))
 POLICIES    := $(wildcard smtpd/policy-*.c)
 LEAN        := $(wildcard $(if $(MUSL),tcpserver/tcpserver.c) tcp-env/tcp-env.c tcp-env/proxy-env.c smtpd/smtpd.c smtpd/checkpassword-dovecot.c \
-               queue/queue-maildir.c queue/queue-null.c queue/queue-sink.c queue/qmail-queue.c) $(POLICIES) $(wildcard \
+               queue/queue-maildir.c queue/queue-null.c queue/queue-sink.c queue/qmail-queue.c queue/queue-smtp.c queue/queue-lmtp.c) $(POLICIES) $(wildcard \
                $(addprefix tcpserver/,tcpclient.c recordio.c rblsmtpd.c fixcrio.c addcr.c delcr.c argv0.c mconnect-io.c))
 TOOLS       := lib/base/sandbox_gen.c
 ROOMS       := $(filter-out $(HOSTED) $(LEAN) $(TOOLS),$(wildcard lib/*/*.c tcpserver/*.c tcprules/*.c tcp-env/*.c smtpd/*.c queue/*.c))
@@ -244,7 +244,7 @@ BINDIR      := $(PREFIX)/bin
 LIBEXECDIR  := $(PREFIX)/lib/portero
 IN_BIN      := tcpserver rblsmtpd tcprules tcprulescheck tcp-env proxy-env \
                tcpclient recordio fixcrio addcr delcr argv0 mconnect-io $(ASKERS)
-IN_LIBEXEC  := tls smtpd checkpassword-dovecot checkpassword-file checkpassword-pam queue-maildir queue-null queue-sink qmail-queue \
+IN_LIBEXEC  := tls smtpd checkpassword-dovecot checkpassword-file checkpassword-pam queue-maildir queue-null queue-sink qmail-queue queue-smtp queue-lmtp queued \
                $(notdir $(POLICIES:.c=))
 
 install: all

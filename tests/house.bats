@@ -90,7 +90,7 @@ page() {
 	[[ "$BIN" != *sanitize* ]] || skip 'sanitizers need a dynamic start'
 	command -v musl-gcc >/dev/null || skip 'needs musl: apt install musl-tools'
 	local p
-	for p in tcpserver smtpd tcp-env proxy-env queue-maildir queue-null queue-sink qmail-queue tcpclient recordio rblsmtpd fixcrio addcr delcr \
+	for p in tcpserver smtpd tcp-env proxy-env queue-maildir queue-null queue-sink qmail-queue queue-smtp queue-lmtp tcpclient recordio rblsmtpd fixcrio addcr delcr \
 		argv0 mconnect-io policy-spf policy-domain; do
 		run -0 readelf -hlW "$BIN/$p"
 		[[ "$output" != *INTERP* ]] || { echo "$p is dynamic"; false; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Smuggling as it comes in: other servers are given messages with every wrong end of a text in them, and relay to us
-# what they make of it. Whatever that is, no message is two.
+# what they make of it. Whatever that is, no message is two. And as it goes out: queue-smtp sends them all to the
+# same servers.
 
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own
 bats_require_minimum_version 1.5.0
@@ -45,7 +46,21 @@ nothing_smuggled() {
 	echo "# $peer: $output" >&3
 }
 
-@test "Postfix carries nothing that makes two messages of one" {
+# nothing_smuggles PEER: the other way, from queue-smtp through the other server on $PEER_PORT, which relays to our
+# smtpd on $KEEP, as does ours on the way out.
+nothing_smuggles() {
+	local RELAY
+
+	rm -f "$MAILDIR"/new/*
+	QMAILQUEUE="queue-smtp --helo out.example 127.0.0.1 $PEER_PORT" SMTPNEWLINE=keep \
+		start_server -vRHl0 127.0.0.1 0 smtpd
+	RELAY=$PORT
+	run timeout 200 python3 -B "$BATS_TEST_DIRNAME/smuggle_out.py" "$PEER_PORT" "$MAILDIR" "$RELAY" keep.example
+	[ "$status" = 0 ] || { echo "$output"; tail -n 20 ./*.out log; false; }
+	echo "# to $1: $output" >&3
+}
+
+@test "Postfix carries nothing that makes two messages of one, and gets nothing of that kind from us" {
 	requires_postfix
 	start_receivers
 	PEER_PORT=$(free_port 127.0.0.1)
@@ -55,6 +70,7 @@ cleanup_replace_stray_cr_lf = no
 transport_maps = inline:{ { example.org = smtp:[127.0.0.1]:$REJECT }, { keep.example = smtp:[127.0.0.1]:$KEEP },
   { fix.example = smtp:[127.0.0.1]:$FIX } }"
 	nothing_smuggled Postfix example.org keep.example fix.example
+	nothing_smuggles Postfix
 }
 
 # ---- servers that look for their files in /etc, /usr and /var -----------------------------------------------------
@@ -99,7 +115,7 @@ stop_peer() {
 	fi
 }
 
-@test "Exim carries nothing that makes two messages of one, by DATA or by BDAT" {
+@test "Exim carries nothing that makes two messages of one, by DATA or by BDAT, and gets nothing of that kind from us" {
 	program_of exim4-daemon-light /usr/sbin/exim4
 	start_receivers
 	PEER_PORT=$(free_port 127.0.0.1)
@@ -138,9 +154,10 @@ stop_peer() {
 		chown -R Debian-exim:Debian-exim /var/spool/exim4 /var/log/exim4
 		/usr/sbin/exim4 -bdf -q1m'
 	nothing_smuggled Exim example.org keep.example fix.example bdat.example
+	nothing_smuggles Exim
 }
 
-@test "OpenSMTPD carries nothing that makes two messages of one" {
+@test "OpenSMTPD carries nothing that makes two messages of one, and gets nothing of that kind from us" {
 	program_of opensmtpd /usr/sbin/smtpd
 	start_receivers
 	PEER_PORT=$(free_port 127.0.0.1)
@@ -159,4 +176,5 @@ stop_peer() {
 		chmod 711 /var/spool/smtpd
 		/usr/sbin/smtpd -d -f "$OWN/smtpd.conf"'
 	nothing_smuggled OpenSMTPD example.org keep.example fix.example
+	nothing_smuggles OpenSMTPD
 }
