@@ -1,6 +1,8 @@
 #include "mail/control.h"
 
 #include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -11,9 +13,10 @@ enum { FILE_MAX = 64 * 1024 * 1024, SHORT_FILES = 4096 };
 
 /* Most files are a line or two, and malloc's first page costs a program of one connection a tenth of its CPU
  * time. What does not fit together gets memory of its own. */
+static char memory[SHORT_FILES];
+
 static enum control read_file(int dir, const char *name, char **text, size_t *n)
 {
-	static char memory[SHORT_FILES];
 	static size_t used;
 	ssize_t len = fs_read_all(dir, name, memory + used, sizeof memory - used);
 
@@ -27,6 +30,14 @@ static enum control read_file(int dir, const char *name, char **text, size_t *n)
 		return errno == ENOENT ? CONTROL_MISSING : CONTROL_ERROR;
 	*n = (size_t)len;
 	return CONTROL_READ;
+}
+
+void control_free(const char *text)
+{
+	const uintptr_t at = (uintptr_t)text, from = (uintptr_t)memory;
+
+	if (at < from || at >= from + sizeof memory)
+		free((void *)text);
 }
 
 static size_t trimmed(const char *line, size_t n)
@@ -59,14 +70,10 @@ enum control control_number(int dir, const char *name, unsigned long *out)
 	return got;
 }
 
-enum control control_list(int dir, const char *name, struct control_list *out)
+void control_list_of(char *text, size_t n, struct control_list *out)
 {
-	char *text;
-	size_t n, from = 0, to = 0;
-	enum control got = read_file(dir, name, &text, &n);
+	size_t from = 0, to = 0;
 
-	if (got != CONTROL_READ)
-		return got;
 	while (from < n) {
 		const char *lf = memchr(text + from, '\n', n - from);
 		size_t line = lf != NULL ? (size_t)(lf - text) - from : n - from;
@@ -80,6 +87,16 @@ enum control control_list(int dir, const char *name, struct control_list *out)
 		from += line + 1;
 	}
 	*out = (struct control_list){ .items = text, .bytes = to };
+}
+
+enum control control_list(int dir, const char *name, struct control_list *out)
+{
+	char *text;
+	size_t n;
+	enum control got = read_file(dir, name, &text, &n);
+
+	if (got == CONTROL_READ)
+		control_list_of(text, n, out);
 	return got;
 }
 

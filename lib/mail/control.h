@@ -20,10 +20,16 @@ struct control_list {
 	size_t bytes;
 };
 
-/* dir is a descriptor of the control directory. *out belongs to the caller until the process ends. */
+/* dir is a descriptor of the control directory. *out belongs to the caller, until the process ends or for
+ * control_free: most read once and never give back. */
 enum control control_line(int dir, const char *name, const char **out);
 enum control control_number(int dir, const char *name, unsigned long *out); /* no digits: missing */
 enum control control_list(int dir, const char *name, struct control_list *out);
+
+void control_free(const char *text); /* a line, or the items of a list; NULL does nothing */
+
+/* The items of a file's text, which is changed in place; text[n] may be written. */
+void control_list_of(char *text, size_t n, struct control_list *out);
 
 bool control_has(const struct control_list *list, const char *item); /* compared without case */
 
