@@ -77,7 +77,7 @@ say         = $(if $(V),,@printf '  %-5s %s\n' $(1) $@;)
 
 # Without musl tcpserver is dynamic: static glibc finds no names of users, hosts and services everywhere.
 # PAM and crypt(3) load what they need while they run.
-HOSTED      := $(wildcard queue/queued.c tcprules/tcprules.c tcprules/tcprulescheck.c tcpserver/tls.c \
+HOSTED      := $(wildcard queue/queued.c queue/deliver-null.c queue/deliver-program.c tcprules/tcprules.c tcprules/tcprulescheck.c tcpserver/tls.c \
                smtpd/checkpassword-file.c smtpd/checkpassword-pam.c $(if $(MUSL),,tcpserver/tcpserver.c))
 POLICIES    := $(wildcard smtpd/policy-*.c)
 LEAN        := $(wildcard $(if $(MUSL),tcpserver/tcpserver.c) tcp-env/tcp-env.c tcp-env/proxy-env.c smtpd/smtpd.c smtpd/checkpassword-dovecot.c \
@@ -244,7 +244,8 @@ BINDIR      := $(PREFIX)/bin
 LIBEXECDIR  := $(PREFIX)/lib/portero
 IN_BIN      := tcpserver rblsmtpd tcprules tcprulescheck tcp-env proxy-env \
                tcpclient recordio fixcrio addcr delcr argv0 mconnect-io $(ASKERS)
-IN_LIBEXEC  := tls smtpd checkpassword-dovecot checkpassword-file checkpassword-pam queue-maildir queue-null queue-sink qmail-queue queue-smtp queue-lmtp queued \
+IN_LIBEXEC  := tls smtpd checkpassword-dovecot checkpassword-file checkpassword-pam queue-maildir queue-null queue-sink qmail-queue \
+               queue-smtp queue-lmtp queued $(filter deliver-%,$(PROGRAMS)) \
                $(notdir $(POLICIES:.c=))
 
 install: all
