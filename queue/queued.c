@@ -31,7 +31,8 @@
 static const char help[] = USAGE
 	"Keeps the queue in DIRECTORY (PORTERO_HOME/queue) and takes mail in at SOCKET\n"
 	"(PORTERO_HOME/run/queue), as portero-queue(7) says. The log is on descriptor 2. See queued(8).\n"
-	"  -u USER, -g GROUP  give up root\n"
+	"  -u USER            give up root, and be this user\n"
+	"  -g GROUP           and of this group\n"
 	"  -m MODE            of the socket, in octal (666)\n"
 	"  -s SOCKET          its path\n"
 	"  -f FREE_MB         refuse mail when less than so many MB of the disk are free (64)\n"

@@ -58,8 +58,8 @@ static const struct profile {
 			"epoll_ctl", "epoll_wait", "epoll_pwait", "pread64", "pwrite64", "lseek", "openat",
 			"fstat", "newfstatat", "fstatfs", "getdents64", "fcntl", "fsync", "fdatasync",
 			"syncfs", "sync_file_range", "renameat", "unlink", "unlinkat", "memfd_create",
-			"mmap", "munmap", "mremap", "brk", "madvise", "mprotect", "rt_sigprocmask", "futex", "getpid", "gettid",
-			"sched_yield" },
+			"mmap", "munmap", "mremap", "brk", "madvise", "mprotect", "rt_sigprocmask", "futex",
+			"getpid", "gettid", "sched_yield" },
 		NULL },
 };
 
@@ -97,7 +97,8 @@ static void allow(scmp_filter_ctx ctx, const char *const *calls)
 			fail("no such system call:", *calls, 0);
 		if (number < 0) /* known, but not on this architecture */
 			continue;
-		if (strcmp(*calls, "mmap") == 0 || strcmp(*calls, "mprotect") == 0) /* data only: nothing that can be run */
+		if (strcmp(*calls, "mmap") == 0 ||
+			strcmp(*calls, "mprotect") == 0) /* data only: nothing that can be run */
 			error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, number, 1,
 				SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 		else
