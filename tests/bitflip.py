@@ -32,6 +32,7 @@ from promises import in_time
 
 WAIT_S = 60
 BEHIND = 64     # bytes of the zeros after what is used
+BITS_MAX = 500_000
 LONG_AGO = (1, 1)
 
 Seen = collections.namedtuple("Seen", "code messages said")
@@ -118,15 +119,20 @@ def problems(whole, seen, flips):
             yield f"lost and not named: {line}; it said: {seen.said[-300:]}"
 
 
+def used(path):
+    with open(path, "rb") as f:
+        content = f.read()
+    return min(len(content), len(content.rstrip(b"\0")) + BEHIND)
+
+
 def bits_of(top, pattern, seed):
-    """One of each byte, whichever."""
+    """One of each byte, whichever; of each few bytes, when there are very many."""
     chance = random.Random(seed)
-    for path in sorted(glob.glob(os.path.join(glob.escape(top), pattern))):
-        with open(path, "rb") as f:
-            content = f.read()
-        end = min(len(content), len(content.rstrip(b"\0")) + BEHIND)
-        for byte in range(end):
-            yield os.path.relpath(path, top), byte * 8 + chance.randrange(8)
+    sizes = {path: used(path) for path in sorted(glob.glob(os.path.join(glob.escape(top), pattern)))}
+    step = 1 + sum(sizes.values()) // BITS_MAX
+    for path, size in sizes.items():
+        for bit in range(0, size * 8, step * 8):
+            yield os.path.relpath(path, top), min(bit + chance.randrange(step * 8), size * 8 - 1)
 
 
 class Flips:
@@ -160,7 +166,7 @@ class Flips:
             for bit in bits:
                 self.found += [(bit, text) for text in self.turn([bit])[1]]
         if len(self.found) == before:
-            self.found += [(bits[0], f"with {bits[1:]}: {text}") for text in found]
+            self.found += [(bits[0], (f"with {bits[1:]}: " if bits[1:] else "") + text) for text in found]
 
 
 def flip_some(job):
@@ -208,7 +214,7 @@ def main():
         results = pool.map(flip_some, [(o, whole, groups[i::2]) for i in range(2)])
     tried, lost = (sum(result[i] for result in results) for i in range(2))
     found = sorted(problem for result in results for problem in result[2])
-    print(f"# {o.files}: {len(whole)} messages, {tried} flips in {len(bits)} bytes cost {lost} messages; "
+    print(f"# {o.files}: {len(whole)} messages, {tried} flips of {len(bits)} cost {lost} messages; "
           f"{len({bit for bit, _ in found})} with findings")
     for (name, bit), text in found[:20]:
         print(f"--only {name}:{bit}: {text}")
