@@ -200,6 +200,13 @@ static int try(const struct options *op, const struct addr *to, int64_t deadline
 		earlier_ms(deadline_ms, op->connect_s), &step);
 }
 
+static enum door_exit code_of(int error)
+{
+	if (error == ETIMEDOUT)
+		return DOOR_SERVER_SILENT;
+	return error == ECONNRESET ? DOOR_LOST : DOOR_SERVER_AWAY; /* it was there, for a moment */
+}
+
 /* The first that connects and greets us; else what the last one did. */
 static void connect_any(const struct options *op, const char *name, int64_t deadline_ms)
 {
@@ -213,8 +220,7 @@ static void connect_any(const struct options *op, const char *name, int64_t dead
 
 		set_where(op, &list.addr[i]);
 		if (fd == -1 && last)
-			onward_fail(&o, errno == ETIMEDOUT ? DOOR_SERVER_SILENT : DOOR_SERVER_AWAY,
-				errtext(errno));
+			onward_fail(&o, code_of(errno), errtext(errno));
 		if (fd == -1)
 			continue;
 		outcome = onward_greet(&o, fd, false, name, deadline_ms);

@@ -219,7 +219,7 @@ static int begin_file(struct large *l)
 
 static int write_piece(struct large *l)
 {
-	const off_t at = (off_t)(SHELF_ROOM + l->file.about.bytes);
+	const off_t at = SHELF_ROOM + (off_t)l->file.about.bytes;
 
 	if (l->fd == -1 && begin_file(l) == -1)
 		return -1;

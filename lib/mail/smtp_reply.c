@@ -95,6 +95,9 @@ static enum smtp_reply_state take_line(struct smtp_reply *r)
 	n -= n > CODE ? CODE + 1 : CODE;
 	memmove(r->line, r->line + CODE + 1, n);
 	r->line[n] = '\0';
+	for (size_t i = 0; i < n; i++)
+		if (r->line[i] == '\0') /* it shall not hide what follows */
+			r->line[i] = '?';
 	take_text(r);
 	return more ? SMTP_REPLY_ENDED : SMTP_REPLY_WHOLE;
 }

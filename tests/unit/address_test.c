@@ -133,8 +133,56 @@ static void test_changes(void)
 		"an empty RELAYCLIENT changes nothing");
 }
 
+static void test_paths(void)
+{
+	static const struct {
+		const char *text, *path; /* NULL: there is none */
+		bool utf8;
+	} paths[] = {
+		{ "", "", false },
+		{ "u@b.example", "u@b.example", false },
+		{ "postmaster", "postmaster", false },
+		{ "a.b+c@b.example", "a.b+c@b.example", false },
+		{ "a b@b.example", "\"a b\"@b.example", false },
+		{ ".a@b.example", "\".a\"@b.example", false },
+		{ "a.@b.example", "\"a.\"@b.example", false },
+		{ "a..b@b.example", "\"a..b\"@b.example", false },
+		{ "a\"\\b@b.example", "\"a\\\"\\\\b\"@b.example", false },
+		{ "a@c@b.example", "\"a@c\"@b.example", false },
+		{ "a>@b.example", "\"a>\"@b.example", false },
+		{ "@b.example", "\"\"@b.example", false },
+		{ "u@[192.0.2.1]", "u@[192.0.2.1]", false },
+		{ "\303\251@b.example", "\303\251@b.example", true },
+		{ "u@\303\251.example", "u@\303\251.example", true },
+		{ "\351@b.example", NULL, true }, /* no UTF-8 */
+		{ "u@", NULL, false },
+		{ "u@b.example>", NULL, false },
+		{ "u@b.example SIZE=1", NULL, false },
+		{ "u@b\"c", NULL, false },
+		{ "u\r\n@b.example", NULL, false },
+		{ "u\n@b.example", NULL, false },
+		{ "u@b.example\r\nRSET", NULL, false },
+		{ "u\x7f@b.example", NULL, false },
+	};
+	char memory[128], name[64];
+	struct str s;
+	bool utf8;
+
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+		bool can;
+
+		str_init(&s, memory, sizeof memory);
+		can = address_put_path(&s, paths[i].text, &utf8);
+		snprintf(name, sizeof name, "path %zu as it is sent", i);
+		tap_ok(can == (paths[i].path != NULL) && utf8 == paths[i].utf8 &&
+				strcmp(s.s, can ? paths[i].path : "") == 0,
+			name);
+	}
+}
+
 int main(void)
 {
+	test_paths();
 	test_table();
 	test_prefixes();
 	test_nul();

@@ -124,8 +124,27 @@ static void test_limits(void)
 		"full memory refuses and can still be finished");
 }
 
+static void test_notes(void)
+{
+	char bytes[] = "Fs@a\0rFULL\0iid\0Tr@b\0nNEVER\0Tq@b\0ox;y\0";
+	struct envelope e;
+	const char *first, *second;
+
+	envelope_init(&e, bytes, sizeof bytes);
+	tap_ok(envelope_check(&e, sizeof bytes) == ENVELOPE_WHOLE, "an envelope with notes");
+	first = envelope_next(&e, NULL);
+	second = envelope_next(&e, first);
+	tap_same(envelope_find_note(envelope_sender(&e), 'i'), "id", "a note on the sender");
+	tap_same(envelope_find_note(first, 'n'), "NEVER", "on a recipient");
+	tap_same(envelope_find_note(second, 'o'), "x;y", "on the last");
+	tap_ok(envelope_find_note(envelope_sender(&e), 'n') == NULL &&
+			envelope_find_note(first, 'o') == NULL && envelope_find_note(second, 'n') == NULL,
+		"nobody has another's");
+}
+
 int main(void)
 {
+	test_notes();
 	test_write_and_read();
 	test_changes();
 	test_broken();
