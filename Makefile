@@ -174,7 +174,7 @@ demo:
 	@BIN=$(abspath $(BIN)) sh conf/demo
 
 # The long ones first: some run at a time, and none shall be left alone at the end.
-LONG        := tests/tcprules_tools.bats tests/tcpserver.bats tests/differential/rblsmtpd.py tests/clients.bats tests/submission.bats tests/smtpd.bats
+LONG        := tests/tcprules_tools.bats tests/queue_smtp.bats tests/tcpserver.bats tests/differential/rblsmtpd.py tests/clients.bats tests/submission.bats tests/smtpd.bats
 SCRIPTED    := $(wildcard tests/differential/*.py) tests/attacks.py tests/crowd.py tests/storm.py
 TESTS       := $(LONG) $(sort $(filter-out $(LONG),$(SCRIPTED) $(wildcard tests/*.bats))) $(UNIT)
 test:

@@ -252,7 +252,7 @@ static void log_in(void)
 	enum smtp_outcome outcome;
 
 	if (!o.client.tls && !is_here(o.client.in.fd))
-		onward_fail(&o, DOOR_CONFIGURATION, "no TLS there, so no password is sent: see --tls");
+		onward_fail(&o, DOOR_CONFIGURATION, "no TLS there, so no password is sent");
 	if ((o.client.offers & (SMTP_AUTH_PLAIN | SMTP_AUTH_LOGIN)) == 0)
 		onward_fail(&o, DOOR_CONFIGURATION, "it offers neither AUTH PLAIN nor AUTH LOGIN");
 	outcome = smtp_client_auth(&o.client, user, password);
