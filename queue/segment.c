@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,22 @@ static uint64_t read_head(int fd, off_t at, unsigned char key[CHECKSUM_KEY])
 	return h.number;
 }
 
+/* Zeros to its end, or no byte at all: its head comes before its first record. */
+static bool is_blank(int fd)
+{
+	char *piece = malloc(ZEROS);
+	bool blank = piece != NULL;
+	ssize_t n = 1;
+
+	for (off_t at = 0; blank && n > 0; at += n) {
+		n = pread(fd, piece, ZEROS, at);
+		blank = n == 0 ||
+			(n > 0 && piece[0] == '\0' && memcmp(piece, piece + 1, (size_t)n - 1) == 0);
+	}
+	free(piece);
+	return blank;
+}
+
 int segment_open(int dir, uint64_t number, int *fd, unsigned char key[CHECKSUM_KEY])
 {
 	char name[NUMBERS_NAME];
@@ -119,7 +136,10 @@ int segment_open(int dir, uint64_t number, int *fd, unsigned char key[CHECKSUM_K
 		found = read_head(*fd, COPY_AT, key);
 	if (found == number)
 		return 0;
-	errno = found == 0 ? EBADMSG : ESTALE;
+	if (found != 0)
+		errno = ESTALE;
+	else
+		errno = is_blank(*fd) ? ENODATA : EBADMSG;
 	return -1;
 }
 

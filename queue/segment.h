@@ -31,8 +31,9 @@ int segment_reuse(int dir, uint64_t from, uint64_t to, int fd, const unsigned ch
 
 void segment_remove(int dir, uint64_t number);
 
-/* Opens log/NUMBER. -1 with errno. The descriptor is open all the same with EBADMSG: its head is damaged; and with
- * ESTALE: it was about to get this number when all ended, and is free. */
+/* Opens log/NUMBER. -1 with errno. The descriptor is open all the same with EBADMSG: its head is damaged; with
+ * ESTALE: it was about to get this number when all ended, and is free; with ENODATA: it was being made then, and there is
+ * nothing in it. */
 int segment_open(int dir, uint64_t number, int *fd, unsigned char key[CHECKSUM_KEY])
 	__attribute__((warn_unused_result));
 

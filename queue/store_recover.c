@@ -251,6 +251,10 @@ static int open_segment(struct journal *l, uint64_t number, bool *has_key)
 		*has_key = true;
 	} else if (fd == -1) {
 		return -1;
+	} else if (errno == ENODATA) {
+		close(fd);
+		segment_remove(l->dir, number);
+		return 0;
 	} else {
 		free_now = errno == ESTALE;
 	}

@@ -38,6 +38,16 @@ strike() {
 	strike kill
 }
 
+@test "a first start that is killed while it makes its log is no obstacle to the next" {
+	local point
+	for point in 3 4 5 6; do
+		mkdir "$point"
+		"$HELPERS/strike" -o report -n "$point" -k -c pwrite64,fsync,fdatasync "$DRIVER" work "$point" "$SEGMENT" 3 1 || :
+		grep struck report
+		"$DRIVER" check "$point" "$SEGMENT"
+	done
+}
+
 @test "each read and write does only half of it" {
 	strike short
 }
