@@ -344,6 +344,10 @@ static int read_shelved(struct store *s, const struct message *m, struct store_c
 	struct shelf_file f;
 
 	c->message = shelf_open(s->shelf_dir, m->id, &s->journal.sum, &f);
+	if (c->message != -1 && shelf_verify(c->message, &s->journal.sum, &f) == -1) {
+		close(c->message);
+		c->message = -1;
+	}
 	c->memory = f.envelope;
 	c->from = (struct store_origin){ .uid = f.about.uid, .pid = (pid_t)f.about.pid };
 	c->envelope = (struct envelope){ .bytes = f.envelope, .cap = f.about.envelope };

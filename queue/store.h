@@ -76,7 +76,7 @@ struct store_content {
 	void *memory; /* of the envelope */
 };
 
-/* -1 with errno; EBADMSG: it is damaged. */
+/* -1 with errno; EBADMSG: it is damaged. A file of the shelf is read to its end for that. */
 int store_read(struct store *s, uint32_t message, struct store_content *c)
 	__attribute__((warn_unused_result));
 void store_release(struct store_content *c);
