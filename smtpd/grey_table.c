@@ -13,62 +13,12 @@ enum { HEADER = 512, BUCKET = GREY_WAYS * sizeof(struct grey_entry) };
 
 struct header {
 	char magic[16];
-	uint64_t key[2];
+	uint8_t key[SIPHASH_KEY];
 };
 
 #define WHOLE (HEADER + (off_t)GREY_BUCKETS * BUCKET)
 
 static const char magic[16] = "portero-grey 1\n";
-
-/* ---- hash ---------------------------------------------------------------------------------------------- */
-
-static uint64_t turn(uint64_t x, int bits)
-{
-	return x << bits | x >> (64 - bits);
-}
-
-static void mix(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = turn(v[1], 13) ^ v[0];
-	v[0] = turn(v[0], 32);
-	v[2] += v[3];
-	v[3] = turn(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = turn(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = turn(v[1], 17) ^ v[2];
-	v[2] = turn(v[2], 32);
-}
-
-static void absorb(uint64_t v[4], uint64_t word)
-{
-	v[3] ^= word;
-	mix(v);
-	mix(v);
-	v[0] ^= word;
-}
-
-/* SipHash-2-4 (Aumasson and Bernstein): senders choose the names, and may not choose where they collide. */
-static uint64_t hash(const uint64_t key[2], const unsigned char *p, size_t n)
-{
-	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-		key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573 };
-	uint64_t word = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		word |= (uint64_t)p[i] << 8 * (i % 8);
-		if (i % 8 == 7) {
-			absorb(v, word);
-			word = 0;
-		}
-	}
-	absorb(v, word | (uint64_t)n << 56);
-	v[2] ^= 0xff;
-	for (int i = 0; i < 4; i++)
-		mix(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
 
 /* ---- the file ------------------------------------------------------------------------------------------ */
 
@@ -174,7 +124,8 @@ static int change_entry(
 int grey_table_visit(struct grey_table *t, const void *name, size_t n,
 	void (*change)(struct grey_entry *e, void *arg), void *arg)
 {
-	const uint64_t h = hash(t->key, name, n);
+	/* senders choose the names, and may not choose where they collide */
+	const uint64_t h = siphash(t->key, name, n);
 	int result, error;
 
 	if (lock(t, LOCK_EX) == -1)

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/siphash.h"
+
 enum { GREY_BUCKETS = 16 * 1024, GREY_WAYS = 16 };
 
 struct grey_entry {
@@ -27,7 +29,7 @@ struct grey_entry {
 
 struct grey_table {
 	int fd;
-	uint64_t key[2];
+	uint8_t key[SIPHASH_KEY];
 };
 
 int grey_table_open(struct grey_table *t, const char *path) __attribute__((warn_unused_result));
