@@ -3,10 +3,10 @@
 
 load helpers
 
-# sweep TARGET: kill_strike.py, its counts as comments.
+# sweep TARGET: kill_sweep.py, its counts as comments.
 sweep() {
 	requires python3 python3
-	run python3 -B "$BATS_TEST_DIRNAME/kill_strike.py" "$BIN" "$PWD/sweep" "$1"
+	run python3 -B "$BATS_TEST_DIRNAME/kill_sweep.py" "$BIN" "$PWD/sweep" "$1"
 	[ "$status" -ne 77 ] || skip "$output"
 	grep '^#' <<<"$output" >&3
 	grep -v '^#' <<<"$output" || :

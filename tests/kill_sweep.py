@@ -1,4 +1,4 @@
-"""kill_strike.py BIN HOME TARGET: kills a process of a delivery with SIGKILL, once at every point, and looks.
+"""kill_sweep.py BIN HOME TARGET: kills a process of a delivery with SIGKILL, once at every point, and looks.
 
 TARGET  smtpd, broker or back-end: before each of its system calls in turn. strace injects the signal; it counts
         each kind of call for itself, so a point is "the third read". The kinds are learnt from a delivery
