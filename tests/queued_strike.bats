@@ -7,6 +7,7 @@ load helpers
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
+	[[ "$BIN" != *sanitize* ]] || skip 'a sanitizer cannot be traced'
 	requires python3 python3
 	HELPERS=$BIN/../helpers
 	if [ "${SWEEP:-}" = long ]; then
