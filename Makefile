@@ -227,13 +227,16 @@ HEADERS     := $(wildcard lib/*/*.h tcpserver/*.h tcprules/*.h tcp-env/*.h smtpd
 PAGES       := $(sort $(wildcard */*.[1578]))
 SCRIPTS     := $(shell grep -slE '^\#!(/bin/(ba)?sh|/usr/bin/env bats)' $(ASKERS:%=tcpserver/%) conf/* .ci/run tests/run tests/*.bats tests/root/* tests/bench/run)
 
+# Leaks are clang-tidy's and the sanitizer's: gcc 12 takes what a job has that comes back from a thread for lost.
+ANALYZER    := -fanalyzer -Wno-analyzer-malloc-leak
+
 lint: $(GENERATED)
 	@echo '  clang-format'; clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	@echo '  clang-tidy'; printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(DIALECT) 2>/dev/null' tidy
 	@echo '  cppcheck'; cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --library=tests/cppcheck.cfg -D__linux__ -D__x86_64__ -D_GNU_SOURCE -Ilib -I. -I$B/gen $(SOURCES)
 	@echo '  gcc -fanalyzer'; printf '%s\n' $(filter-out tests/%,$(SOURCES)) | \
-		xargs -P 2 -I '{}' gcc $(DIALECT) -O1 -fanalyzer -Werror -c -o /dev/null '{}'
+		xargs -P 2 -I '{}' gcc $(DIALECT) -O1 $(ANALYZER) -Werror -c -o /dev/null '{}'
 	@echo '  shellcheck'; shellcheck -x $(SCRIPTS)
 	@echo '  mandoc'; mandoc -Tlint -Wwarning $(PAGES)
 

@@ -348,7 +348,7 @@ static void go_on(struct store_message *m)
 
 static int gather(struct store_message *m, const char *p, size_t n)
 {
-	if (m->cap - m->len < n) {
+	if (m->bytes == NULL || m->cap - m->len < n) {
 		size_t cap = m->cap == 0 ? FIRST : m->cap;
 		char *more;
 
