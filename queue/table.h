@@ -63,7 +63,7 @@ void table_close(struct table *t);
 const uint8_t *table_key(const struct table *t);
 int table_use_key(struct table *t, const uint8_t key[TABLE_KEY]) __attribute__((warn_unused_result));
 
-/* A message with so many recipients, all TODO; they are in the order of the envelope. Row, or 0 with ENOMEM.
+/* A message with so many recipients, each TABLE_TODO, in the order of the envelope. Row, or 0 with ENOMEM.
  * The caller sets what else is in it; an id comes once. */
 uint32_t table_add(struct table *t, uint64_t id, uint32_t recipients) __attribute__((warn_unused_result));
 void table_remove(struct table *t, uint32_t message);
