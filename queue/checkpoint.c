@@ -105,23 +105,8 @@ static void give_up(struct store *s, int error)
 
 	store_say(s, "unable to make room in the log: %s; trying again", strerror(error));
 	c->step = CHECKPOINT_IDLE;
-	c->moved_count = 0;
+	c->moved.count = 0;
 	c->retry_ms = clock_ms() + RETRY_MS;
-}
-
-static int remember(struct checkpoint *c, uint64_t id)
-{
-	if (c->moved_count == c->moved_cap) {
-		const size_t cap = c->moved_cap == 0 ? 1024 : 2 * c->moved_cap;
-		uint64_t *more = realloc(c->moved, cap * sizeof *more);
-
-		if (more == NULL)
-			return -1;
-		c->moved = more;
-		c->moved_cap = cap;
-	}
-	c->moved[c->moved_count++] = id;
-	return 0;
 }
 
 static void moved(struct disk_job *job, void *arg)
@@ -132,7 +117,7 @@ static void moved(struct disk_job *job, void *arg)
 	(void)arg;
 	c->away = false;
 	for (size_t i = 0; m->error == 0 && i < m->count; i++)
-		if (m->from[i].id != 0 && remember(c, m->from[i].id) == -1)
+		if (m->from[i].id != 0 && numbers_add(&c->moved, m->from[i].id) == -1)
 			m->error = errno;
 	if (m->error != 0)
 		give_up(m->store, m->error);
@@ -144,18 +129,19 @@ static void take_over(struct store *s)
 {
 	struct checkpoint *c = &s->checkpoint;
 
-	for (size_t i = 0; i < c->moved_count; i++) {
-		const uint32_t row = table_find(s->table, c->moved[i]);
-		struct message *m = table_message(s->table, row);
+	for (size_t i = 0; i < c->moved.count; i++) {
+		const uint32_t row = table_find(s->table, c->moved.at[i]);
+		struct message *m;
 
 		if (row == 0) { /* it has ended meanwhile */
-			store_unshelve(s, c->moved[i]);
+			store_unshelve(s, c->moved.at[i]);
 			continue;
 		}
+		m = table_message(s->table, row);
 		store_leaves(s, m->place);
 		m->flags |= TABLE_SHELVED;
 	}
-	c->moved_count = 0;
+	c->moved.count = 0;
 }
 
 static void synced(struct disk_job *job, void *arg)
@@ -237,7 +223,7 @@ static void step_move(struct store *s)
 	} else if (!c->walked) {
 		store_wake(s); /* nothing was old among these: on in the next turn */
 		free(m);
-	} else if (c->moved_count > 0) {
+	} else if (c->moved.count > 0) {
 		c->step = CHECKPOINT_SYNC;
 		give(s, m, run_sync, synced);
 	} else {
@@ -338,5 +324,5 @@ bool checkpoint_busy(const struct store *s)
 
 void checkpoint_close(struct store *s)
 {
-	free(s->checkpoint.moved);
+	free(s->checkpoint.moved.at);
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "queue/numbers.h"
 #include "queue/snapshot.h"
 
 enum checkpoint_step {
@@ -26,13 +27,12 @@ struct store;
 
 struct checkpoint {
 	enum checkpoint_step step;
-	uint64_t start;  /* segments before this one are not read at a start */
-	uint64_t next;   /* that of the one that is being made */
-	uint32_t walk;   /* row, in CHECKPOINT_MOVE */
-	bool walked;     /* that was the last */
-	bool away;       /* a job is */
-	uint64_t *moved; /* numbers of messages that have a file now */
-	size_t moved_count, moved_cap;
+	uint64_t start;       /* segments before this one are not read at a start */
+	uint64_t next;        /* that of the one that is being made */
+	uint32_t walk;        /* row, in CHECKPOINT_MOVE */
+	bool walked;          /* that was the last */
+	bool away;            /* a job is */
+	struct numbers moved; /* messages that have a file now */
 	int64_t retry_ms;
 	struct snapshot snapshot;
 };

@@ -53,8 +53,9 @@ void intake_turn(struct intake *i);
 void intake_flush(struct intake *i); /* sends the answers to what has been kept or lost */
 
 void intake_kept(void *owner, uint64_t id);
-void intake_lost(void *owner, int error);
-void intake_ready(void *owner);
+void intake_lost(
+	void *arg, void *owner, int error); /* as struct store_events has them; arg is not looked at */
+void intake_ready(void *arg, void *owner);
 
 /* Nobody connects any more, and what is not whole is void; messages that the store has will be answered yet. */
 void intake_stop(struct intake *i);

@@ -548,12 +548,14 @@ void intake_kept(void *owner, uint64_t id)
 	answer(h, VERDICT_KEPT);
 }
 
-void intake_lost(void *owner, int error)
+void intake_lost(void *arg, void *owner, int error)
 {
+	(void)arg;
 	answer(owner, verdict_of(error));
 }
 
-void intake_ready(void *owner)
+void intake_ready(void *arg, void *owner)
 {
+	(void)arg;
 	connection_to_serve(((struct handed *)owner)->from);
 }

@@ -22,27 +22,22 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-struct list {
-	uint64_t *numbers;
-	size_t count, cap;
-};
-
-static int add(struct list *l, uint64_t number)
+int numbers_add(struct numbers *n, uint64_t number)
 {
-	if (l->count == l->cap) {
-		const size_t cap = l->cap == 0 ? 64 : 2 * l->cap;
-		uint64_t *more = realloc(l->numbers, cap * sizeof *more);
+	if (n->count == n->cap) {
+		const size_t cap = n->cap == 0 ? 64 : 2 * n->cap;
+		uint64_t *more = realloc(n->at, cap * sizeof *more);
 
 		if (more == NULL)
 			return -1;
-		l->numbers = more;
-		l->cap = cap;
+		n->at = more;
+		n->cap = cap;
 	}
-	l->numbers[l->count++] = number;
+	n->at[n->count++] = number;
 	return 0;
 }
 
-static int read_names(DIR *d, struct list *l)
+static int read_names(DIR *d, struct numbers *n)
 {
 	const struct dirent *e;
 	unsigned long number;
@@ -53,32 +48,26 @@ static int read_names(DIR *d, struct list *l)
 		if (e == NULL)
 			return errno == 0 ? 0 : -1;
 		if (e->d_name[0] != '0' && num_parse(e->d_name, 1, UINT64_MAX, &number) == NULL &&
-			add(l, number) == -1)
+			numbers_add(n, number) == -1)
 			return -1;
 	}
 }
 
-long numbers_list(int dir, const char *folder, uint64_t **numbers)
+int numbers_list(int dir, const char *folder, struct numbers *n)
 {
 	const int fd = openat(dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd == -1 ? NULL : fdopendir(fd);
-	struct list l = { .numbers = NULL };
 	int result;
 
-	*numbers = NULL;
+	*n = (struct numbers){ .count = 0 };
 	if (d == NULL) {
 		if (fd != -1)
 			close(fd);
 		return -1;
 	}
-	result = read_names(d, &l);
+	result = read_names(d, n);
 	closedir(d);
-	if (result == -1) {
-		free(l.numbers);
-		return -1;
-	}
-	if (l.count > 0)
-		qsort(l.numbers, l.count, sizeof *l.numbers, by_size);
-	*numbers = l.numbers;
-	return (long)l.count;
+	if (n->count > 0)
+		qsort(n->at, n->count, sizeof *n->at, by_size);
+	return result;
 }

@@ -31,33 +31,10 @@ static void kept(
 	intake_kept(owner, message);
 }
 
-static void lost(void *arg, void *owner, int error)
-{
-	(void)arg;
-	intake_lost(owner, error);
-}
-
-static void ready(void *arg, void *owner)
-{
-	(void)arg;
-	intake_ready(owner);
-}
-
 static void say(void *arg, const char *line)
 {
 	(void)arg;
 	dprintf(STDERR_FILENO, "queue-sink: %s\n", line);
-}
-
-static mode_t mode_of(const char *text)
-{
-	unsigned mode = 0;
-
-	if (text[0] == '\0' || strlen(text) > 4 || text[strspn(text, "01234567")] != '\0')
-		die(EXIT_PERMANENT, "-m %s: an octal number up to 777", text);
-	for (; *text != '\0'; text++)
-		mode = mode * 8 + (unsigned)(*text - '0');
-	return mode & 0777U;
 }
 
 static struct intake_options read_options(int argc, char **argv)
@@ -71,7 +48,7 @@ static struct intake_options read_options(int argc, char **argv)
 			o.connections = (unsigned)option_number("-c", optarg, 1, 100000);
 			break;
 		case 'm':
-			o.mode = mode_of(optarg);
+			o.mode = option_mode("-m", optarg);
 			break;
 		default:
 			option_refuse("queue-sink", letter, optopt, USAGE);
@@ -113,7 +90,7 @@ int main(int argc, char **argv)
 	static const int ends[] = { SIGTERM, SIGINT };
 	uint32_t count = 0;
 	const struct store_events events = {
-		.arg = &count, .kept = kept, .lost = lost, .ready = ready, .say = say
+		.arg = &count, .kept = kept, .lost = intake_lost, .ready = intake_ready, .say = say
 	};
 	struct intake_options options;
 	struct store *store;

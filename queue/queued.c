@@ -68,18 +68,6 @@ static void on_kept(
 	intake_kept(owner, m->id);
 }
 
-static void on_lost(void *arg, void *owner, int error)
-{
-	(void)arg;
-	intake_lost(owner, error);
-}
-
-static void on_ready(void *arg, void *owner)
-{
-	(void)arg;
-	intake_ready(owner);
-}
-
 static void on_say(void *arg, const char *line)
 {
 	struct queued *q = arg;
@@ -88,16 +76,6 @@ static void on_say(void *arg, const char *line)
 }
 
 /* ---- options --------------------------------------------------------------------------------------------- */
-
-static mode_t mode_of(const char *text)
-{
-	char *end;
-	const unsigned long mode = strtoul(text, &end, 8);
-
-	if (end == text || *end != '\0' || mode > 0777)
-		die(EXIT_PERMANENT, "-m %s: an octal number up to 777", text);
-	return (mode_t)mode;
-}
 
 static void copy_path(char path[PATH_MAX], const char *text)
 {
@@ -129,7 +107,7 @@ static void read_option(struct options *o, int letter)
 		o->user.set_gid = true;
 		break;
 	case 'm':
-		o->mode = mode_of(optarg);
+		o->mode = option_mode("-m", optarg);
 		break;
 	case 's':
 		copy_path(o->socket, optarg);
@@ -194,7 +172,7 @@ static void open_all(struct queued *q, const struct options *o)
 		.finish = store_finish,
 		.abandon = store_abandon };
 	const struct store_events e = {
-		.arg = q, .kept = on_kept, .lost = on_lost, .ready = on_ready, .say = on_say
+		.arg = q, .kept = on_kept, .lost = intake_lost, .ready = intake_ready, .say = on_say
 	};
 	const struct intake_options in = { .path = o->socket, .mode = o->mode, .say = on_say, .arg = q };
 	char why[256];

@@ -211,19 +211,17 @@ static void adopt(struct recovery *r, uint64_t id)
 static int read_shelf(struct recovery *r)
 {
 	char folder[3];
-	uint64_t *ids;
-	long count;
+	struct numbers ids;
+	int result = 0;
 
-	for (unsigned i = 0; i < SHELF_FOLDERS; i++) {
+	for (unsigned i = 0; result == 0 && i < SHELF_FOLDERS; i++) {
 		shelf_folder(folder, i);
-		count = numbers_list(r->s->shelf_dir, folder, &ids);
-		if (count == -1)
-			return -1;
-		for (long k = 0; k < count; k++)
-			adopt(r, ids[k]);
-		free(ids);
+		result = numbers_list(r->s->shelf_dir, folder, &ids);
+		for (size_t k = 0; result == 0 && k < ids.count; k++)
+			adopt(r, ids.at[k]);
+		free(ids.at);
 	}
-	return 0;
+	return result;
 }
 
 /* ---- segments -------------------------------------------------------------------------------------------- */
@@ -264,15 +262,14 @@ static int open_segment(struct journal *l, uint64_t number, bool *has_key)
 
 static int open_segments(struct journal *l, bool *has_key)
 {
-	uint64_t *numbers;
-	long count = numbers_list(l->dir, ".", &numbers);
-	int result = count == -1 ? -1 : 0;
+	struct numbers found;
+	int result = numbers_list(l->dir, ".", &found);
 
-	for (long i = 0; i < count && result == 0; i++) {
-		result = open_segment(l, numbers[i], has_key);
-		at_least(&l->next_segment, numbers[i] + 1);
+	for (size_t i = 0; i < found.count && result == 0; i++) {
+		result = open_segment(l, found.at[i], has_key);
+		at_least(&l->next_segment, found.at[i] + 1);
 	}
-	free(numbers);
+	free(found.at);
 	return result;
 }
 

@@ -10,15 +10,15 @@ struct listing {
 	struct disk_job job;
 	struct store *store;
 	char folder[3];
-	uint64_t *numbers;
-	long count;
+	struct numbers files;
 };
 
 static void run(struct disk_job *job)
 {
 	struct listing *l = (struct listing *)job;
 
-	l->count = numbers_list(l->store->shelf_dir, l->folder, &l->numbers);
+	if (numbers_list(l->store->shelf_dir, l->folder, &l->files) == -1)
+		l->files.count = 0;
 }
 
 static void done(struct disk_job *job, void *arg)
@@ -27,14 +27,14 @@ static void done(struct disk_job *job, void *arg)
 	struct store *s = arg;
 
 	s->sweep.away = false;
-	for (long i = 0; i < l->count; i++)
-		if (l->numbers[i] < s->sweep.before && table_find(s->table, l->numbers[i]) == 0) {
-			store_unshelve(s, l->numbers[i]);
+	for (size_t i = 0; i < l->files.count; i++)
+		if (l->files.at[i] < s->sweep.before && table_find(s->table, l->files.at[i]) == 0) {
+			store_unshelve(s, l->files.at[i]);
 			s->sweep.gone++;
 		}
 	if (s->sweep.folder == SHELF_FOLDERS && s->sweep.gone > 0)
 		store_say(s, "shelf: %u files of messages that are not queued are removed", s->sweep.gone);
-	free(l->numbers);
+	free(l->files.at);
 	free(l);
 }
 

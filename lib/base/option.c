@@ -40,3 +40,16 @@ unsigned long option_number(const char *option, const char *text, unsigned long 
 		die(EXIT_PERMANENT, "%s: \"%s\" %s (%lu to %lu)", option, text, wrong, min, max);
 	return n;
 }
+
+mode_t option_mode(const char *option, const char *text)
+{
+	unsigned mode = 0;
+
+	if (text[0] == '\0' || strlen(text) > 4 || text[strspn(text, "01234567")] != '\0')
+		mode = 01000;
+	for (const char *p = text; mode <= 0777 && *p != '\0'; p++)
+		mode = mode * 8 + (unsigned)(*p - '0');
+	if (mode > 0777)
+		die(EXIT_PERMANENT, "%s %s: an octal number up to 777", option, text);
+	return mode;
+}

@@ -4,7 +4,7 @@
 #ifndef BASE_OPTION_H
 #define BASE_OPTION_H
 
-#include <stddef.h>
+#include <sys/types.h>
 
 /* What getopt_long(3) has refused, with a colon first among its letters: result is ':' or '?', letter its
  * optopt (a long option has none). Exit 100. */
@@ -15,5 +15,8 @@ _Noreturn void option_print(const char *text);
 
 /* The number that an option ("-t", "--time") is given, in the range; exit 100 with a line for anything else. */
 unsigned long option_number(const char *option, const char *text, unsigned long min, unsigned long max);
+
+/* "666", octal, up to 777: the mode of a socket; exit 100 as well. */
+mode_t option_mode(const char *option, const char *text);
 
 #endif

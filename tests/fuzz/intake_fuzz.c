@@ -128,7 +128,7 @@ static void settle(void)
 		void *owner = waiting[--waiting_count];
 
 		if (now_and_then(refuses))
-			intake_lost(owner, ENOMEM);
+			intake_lost(NULL, owner, ENOMEM);
 		else
 			intake_kept(owner, mood);
 	}
@@ -136,7 +136,7 @@ static void settle(void)
 		void *owner = busy_one;
 
 		busy_one = NULL;
-		intake_ready(owner);
+		intake_ready(NULL, owner);
 	}
 }
 

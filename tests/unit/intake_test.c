@@ -254,7 +254,7 @@ static void test_order(void)
 	fd = dial();
 	tap_ok(tell(fd, three, sizeof three - 1) && count == 3, "three messages in one piece");
 	intake_kept(messages[2].owner, 3);
-	intake_lost(messages[1].owner, EIO);
+	intake_lost(NULL, messages[1].owner, EIO);
 	turn();
 	tap_same(hear(fd), "", "the first is not kept yet: no answer");
 	intake_kept(messages[0].owner, 1);
@@ -341,7 +341,7 @@ static void test_refused(void)
 		if (messages[i].state != ABANDONED)
 			tap_ok(false, "none of them is in the store");
 	tap_ok(tell(fd, whole, WHOLE) && messages[count - 1].state == FINISHED, "the connection goes on");
-	intake_lost(messages[count - 1].owner, ENOMEM);
+	intake_lost(NULL, messages[count - 1].owner, ENOMEM);
 	turn();
 	tap_same(hear(fd), "26:Zqq out of memory (#4.3.0),", "lost by the store");
 	close(fd);
@@ -408,7 +408,7 @@ static void test_waits(void)
 	tap_ok(tell(fd, "200001:M", 8) && tell(fd, piece, 100000), "a store that is busy");
 	tap_ok(count == 1 && messages[0].len < 100, "is not written to");
 	is_busy = false;
-	intake_ready(messages[0].owner);
+	intake_ready(NULL, messages[0].owner);
 	turn();
 	tap_ok(messages[0].len > 100000, "until it is ready");
 	tap_ok(tell(fd, piece, 100000) && tell(fd, ",8:EFs\0Tr\0\0,", 12) && messages[0].state == FINISHED,

@@ -158,12 +158,14 @@ static bool is_whole(struct bench *b, uint32_t row, size_t bytes, unsigned seed)
 static unsigned count_files(const struct bench *b, const char *folder)
 {
 	const int dir = open(b->directory, O_RDONLY | O_DIRECTORY);
-	uint64_t *numbers;
-	const long n = numbers_list(dir, folder, &numbers);
+	struct numbers found;
+
+	if (numbers_list(dir, folder, &found) == -1)
+		abort();
 
 	close(dir);
-	free(numbers);
-	return n == -1 ? 0 : (unsigned)n;
+	free(found.at);
+	return (unsigned)found.count;
 }
 
 static unsigned count_shelf(const struct bench *b)
