@@ -44,74 +44,6 @@ static void chain_take(struct chain *h, struct connection *c, size_t which)
 		h->last = l->before;
 }
 
-/* ---- verdicts ------------------------------------------------------------------------------------------ */
-
-static enum verdict verdict_of(int error)
-{
-	switch (error) {
-	case ENOMEM:
-		return VERDICT_MEMORY;
-	case ENOSPC:
-	case EDQUOT:
-		return VERDICT_FULL;
-	case EMSGSIZE:
-	case EFBIG:
-		return VERDICT_LARGE;
-	default:
-		return VERDICT_WRITE;
-	}
-}
-
-static enum verdict verdict_of_envelope(struct envelope *e, size_t have)
-{
-	switch (envelope_check(e, have)) {
-	case ENVELOPE_WHOLE:
-		return e->len == have ? VERDICT_KEPT : VERDICT_FORMAT;
-	case ENVELOPE_CUT:
-		return VERDICT_CUT;
-	case ENVELOPE_TOO_LONG:
-		return VERDICT_ADDRESS;
-	case ENVELOPE_BAD:
-		break;
-	}
-	return VERDICT_FORMAT;
-}
-
-/* The words of qmail.c where it has some. */
-static const char *const texts[] = {
-	[VERDICT_KEPT] = "Kok ",
-	[VERDICT_MEMORY] = "Zqq out of memory (#4.3.0)",
-	[VERDICT_FULL] = "Zqueue is full (#4.3.1)",
-	[VERDICT_WRITE] = "Zqq write error or disk full (#4.3.0)",
-	[VERDICT_LARGE] = "Dmessage is larger than this queue takes (#5.3.4)",
-	[VERDICT_CUT] = "Zqq read error (#4.3.0)",
-	[VERDICT_FORMAT] = "Zqq internal bug (#4.3.0)",
-	[VERDICT_ADDRESS] = "Denvelope address too long for qq (#5.1.3)",
-	[VERDICT_FRAME] = "Zthis is not the protocol of the queue (#4.3.0)",
-	[VERDICT_CONNECTIONS] = "Ztoo many connections to the queue (#4.3.2)",
-	[VERDICT_USER] = "Zthis user may not hand in mail (#4.7.1)",
-};
-
-size_t intake_answer_of(const struct handed *h, char to[INTAKE_ANSWER])
-{
-	char memory[INTAKE_ANSWER - DOOR_WIRE_HEAD - 1];
-	struct str text;
-	size_t n;
-
-	str_init(&text, memory, sizeof memory);
-	str_puts(&text, texts[h->verdict]);
-	if (h->verdict == VERDICT_KEPT) {
-		str_putu(&text, h->when);
-		str_puts(&text, " qp ");
-		str_putu(&text, h->id);
-	}
-	n = door_wire_head(to, text.s[0], text.len - 1);
-	memcpy(to + n, text.s + 1, text.len - 1);
-	n += text.len - 1;
-	to[n++] = ',';
-	return n;
-}
-
 /* ---- the message at hand ------------------------------------------------------------------------------- */
 
 static struct handed *at_hand(struct connection *c)
@@ -183,13 +115,13 @@ static void begin(struct connection *c)
 	put_received(c, &head);
 	c->message = c->in->ops->begin(c->in->store, h, head.s, head.len);
 	if (c->message == NULL)
-		refuse(c, verdict_of(errno));
+		refuse(c, intake_verdict_of(errno));
 }
 
 static void write_text(struct connection *c, const char *p, size_t n)
 {
 	if (c->message != NULL && c->in->ops->write(c->message, p, n) == -1)
-		refuse(c, verdict_of(errno));
+		refuse(c, intake_verdict_of(errno));
 }
 
 static void begin_envelope(struct connection *c, size_t bytes)
@@ -225,7 +157,7 @@ static void finish(struct connection *c)
 
 	envelope_init(&e, c->envelope, c->envelope_len);
 	if (c->verdict == VERDICT_KEPT)
-		c->verdict = verdict_of_envelope(&e, c->envelope_len);
+		c->verdict = intake_verdict_of_envelope(&e, c->envelope_len);
 	c->count++;
 	c->in->unanswered++;
 	if (c->verdict != VERDICT_KEPT) {
@@ -551,7 +483,7 @@ void intake_kept(void *owner, uint64_t id)
 void intake_lost(void *arg, void *owner, int error)
 {
 	(void)arg;
-	answer(owner, verdict_of(error));
+	answer(owner, intake_verdict_of(error));
 }
 
 void intake_ready(void *arg, void *owner)

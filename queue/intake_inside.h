@@ -1,5 +1,5 @@
-/* queue/intake_inside.h - what intake.c (who connects, the loop) and intake_connection.c (what one of them says, and
- * is answered) know of each other. */
+/* queue/intake_inside.h - what intake.c (who connects, the loop), intake_connection.c (what one of them says) and
+ * intake_answer.c (what it is answered) know of each other. */
 #ifndef QUEUE_INTAKE_INSIDE_H
 #define QUEUE_INTAKE_INSIDE_H
 
@@ -103,6 +103,10 @@ struct intake {
 	struct connection **last_to_serve;
 	char bytes[INTAKE_READ]; /* of one connection, while it is served */
 };
+
+/* Of an errno, and of the envelope of a message; have bytes are all that came of it. */
+enum verdict intake_verdict_of(int error);
+enum verdict intake_verdict_of_envelope(struct envelope *e, size_t have);
 
 /* The whole of an answer, as a frame; at most INTAKE_ANSWER bytes. */
 enum { INTAKE_ANSWER = 128 };
