@@ -13,7 +13,7 @@ setup() {
 	if [ "${SWEEP:-}" = long ]; then
 		TIME=3000
 	else
-		TIME=5
+		TIME=2
 	fi
 }
 

@@ -163,7 +163,7 @@ py() {
 		tcpserver -HRl0 192.0.2.1 2525 echo hello 2>log &
 		until grep -q "no address" log; do sleep 0.1; done
 		ip addr add 192.0.2.1/32 dev lo
-		python3 -c "import socket; print(socket.create_connection((\"192.0.2.1\", 2525), 5).recv(10))"
+		python3 -c "import socket; print(socket.create_connection((\"192.0.2.1\", 2525), 30).recv(10))"
 		kill $!'
 	[ "$output" = "b'hello\\n'" ]
 }

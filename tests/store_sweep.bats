@@ -14,7 +14,7 @@ setup() {
 	if [ "${SWEEP:-}" = long ]; then
 		TIME=1500
 	else
-		TIME=4
+		TIME=2
 	fi
 }
 
